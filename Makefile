@@ -1,0 +1,296 @@
+# parlance. `make help` lists what can be made.
+
+VERSION = 0.1.0
+PREFIX = /usr/local
+SYSCONFDIR = /etc
+DESTDIR =
+
+BUILD = build
+CC = gcc
+CLANG = clang
+CFLAGS = -O2 -g
+WARNINGS = -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wvla \
+	-Wshadow -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-format-nonliteral -Wundef
+HARDEN = -fstack-protector-strong -fstack-clash-protection \
+	-D_FORTIFY_SOURCE=2 -fcf-protection -fPIE
+HARDEN_LD = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+SANITIZE =
+
+# V=1 shows the commands.
+ifneq ($(V),1)
+Q = @
+endif
+
+ifeq ($(CI),true)
+WARNINGS += -Werror
+endif
+
+libexecdir = $(PREFIX)/libexec/parlance
+unitdir = $(PREFIX)/lib/systemd/system
+mandir = $(PREFIX)/share/man
+
+STD = -std=c17 -D_GNU_SOURCE
+DEFINES = -DPARLANCE_VERSION='"$(VERSION)"' \
+	-DPARLANCE_SYSCONF='"$(SYSCONFDIR)/parlance/parlance.conf"'
+# Ours is compiled with lib/banned.h in front; llhttp is not ours.
+OURS = $(STD) -include lib/banned.h -I. -I$(BUILD) $(DEFINES) $(WARNINGS)
+ALL_CFLAGS = $(HARDEN) $(SANITIZE) $(CFLAGS) $(CPPFLAGS)
+
+# Debian 12 ships llhttp as sources; later systems as a library.
+ifneq ($(wildcard /usr/share/llhttp/llhttp.c),)
+LLHTTP_OBJ = $(patsubst %,$(BUILD)/llhttp/%.o,api http llhttp)
+LLHTTP_CFLAGS = -I/usr/share/include/llhttp
+LLHTTP_LIBS =
+else
+LLHTTP_CFLAGS := $(shell pkg-config --cflags libllhttp 2>/dev/null)
+LLHTTP_LIBS := $(shell pkg-config --libs libllhttp 2>/dev/null)
+endif
+OURS += $(LLHTTP_CFLAGS)
+
+# --- what is built from what -------------------------------------------------
+
+LIB = $(BUILD)/libparlance.a
+LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c)) $(LLHTTP_OBJ)
+
+# A handler is handlers/NAME.c and its parts handlers/NAME_*.c.
+HANDLERS = $(foreach d,chatfile hchat bcs toychat,\
+	$(if $(wildcard handlers/$d.c),$d))
+HELPERS = $(foreach d,fanout gallery serve,$(if $(wildcard helpers/$d.c),$d))
+CLIENTS = $(foreach d,chatfile toychat,$(if $(wildcard clients/$d.c),$d))
+# The commands that serve one door alone: thin fronts on serve.
+FRONTS = $(foreach d,chatfiled hchatd bcs_server toychatd,\
+	$(if $(wildcard helpers/$d.c),$d))
+
+PROGRAMS = $(HANDLERS:%=$(BUILD)/handlers/%) $(HELPERS:%=$(BUILD)/helpers/%) \
+	$(CLIENTS:%=$(BUILD)/bin/%) $(FRONTS:%=$(BUILD)/bin/%) \
+	$(patsubst tools/parlance.c,$(BUILD)/bin/parlance,\
+		$(wildcard tools/parlance.c))
+
+# Only what is used gets linked. libsodium and libunistring are static: an
+# idle handler is a third smaller so (HACKING.md).
+LIBS = -Wl,--as-needed -Wl,--gc-sections $(LLHTTP_LIBS) \
+	-l:libunistring.a -l:libsodium.a -lsqlite3
+LIBS_helpers = -lsystemd
+LIBS_clients_chatfile = -lcurl
+LIBS_clients_toychat = -ledit
+
+.DEFAULT_GOAL := all
+.PHONY: all
+all: $(PROGRAMS) compile_commands.json ## build everything into build/
+
+parts = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $1.c $1_*.c))
+link = $(Q)echo "  LD $@"; $(CC) $(ALL_CFLAGS) $(HARDEN_LD) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+
+define handler
+$(BUILD)/handlers/$1: $(call parts,handlers/$1) $(LIB)
+	@mkdir -p $$(@D)
+	$$(link) $$(LIBS)
+endef
+$(foreach h,$(HANDLERS),$(eval $(call handler,$h)))
+
+define helper
+$(BUILD)/helpers/$1: $(call parts,helpers/$1) $(LIB)
+	@mkdir -p $$(@D)
+	$$(link) $$(LIBS) $$(LIBS_helpers)
+endef
+$(foreach h,$(HELPERS),$(eval $(call helper,$h)))
+
+define front
+$(BUILD)/bin/$1: $(BUILD)/helpers/$1.o $(BUILD)/helpers/front.o $(LIB)
+	@mkdir -p $$(@D)
+	$$(link) $$(LIBS)
+endef
+$(foreach f,$(FRONTS),$(eval $(call front,$f)))
+
+define client
+$(BUILD)/bin/$1: $(call parts,clients/$1) $(LIB)
+	@mkdir -p $$(@D)
+	$$(link) $$(LIBS) $$(LIBS_clients_$1)
+endef
+$(foreach c,$(CLIENTS),$(eval $(call client,$c)))
+
+$(BUILD)/bin/parlance: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c)) $(LIB)
+	@mkdir -p $(@D)
+	$(link) $(LIBS)
+
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+SECTIONS = -ffunction-sections -fdata-sections
+
+$(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	$(Q)$(CC) $(ALL_CFLAGS) $(SECTIONS) $(LLHTTP_CFLAGS) -c -o $@ $<
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	$(Q)$(CC) $(OURS) $(ALL_CFLAGS) $(SECTIONS) -MMD -MP -c -o $@ $<
+
+# --- generated at build time -------------------------------------------------
+
+# The seccomp filter, compiled with libseccomp here so that no handler needs it.
+$(BUILD)/lib/gen/seccomp: lib/gen/seccomp.c
+	@mkdir -p $(@D)
+	$(CC) $(OURS) $(CFLAGS) -o $@ $< -lseccomp
+
+$(BUILD)/gen/seccomp_filter.h: $(BUILD)/lib/gen/seccomp
+	@mkdir -p $(@D)
+	$< > $@.new && mv $@.new $@
+
+$(BUILD)/lib/sandbox.o: $(BUILD)/gen/seccomp_filter.h
+
+# The schema as a C string.
+$(BUILD)/gen/schema.h: lib/schema.sql
+	@mkdir -p $(@D)
+	sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $< > $@.new && mv $@.new $@
+
+$(BUILD)/lib/store.o: $(BUILD)/gen/schema.h
+
+$(BUILD)/lib/gen/conf: $(BUILD)/lib/gen/conf.o $(LIB)
+	$(link)
+
+etc/parlance.conf: $(BUILD)/lib/gen/conf lib/settings.c
+	$< > $@.new && mv $@.new $@
+
+compile_commands.json: Makefile
+	@for f in $(wildcard lib/*.c handlers/*.c helpers/*.c clients/*.c \
+		tools/*.c tests/unit/*.c); do \
+		printf '{"directory":"%s","file":"%s","command":"cc %s -c %s"},\n' \
+		"$$PWD" "$$f" "$(subst ",\\\",$(OURS)) $(CFLAGS)" "$$f"; \
+	done | sed '$$s/,$$//; 1s/^/[/; $$s/$$/]/' > $@
+
+# --- tests -------------------------------------------------------------------
+
+UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+CORPUS = $(FUZZ:%=$(BUILD)/corpus/%)
+# Programs that tests and benchmarks use: one file each.
+TESTERS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bin/*.c))
+BENCHES = $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(link) $(LIBS) -lcmocka
+
+$(BUILD)/corpus/%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/driver.o $(LIB)
+	@mkdir -p $(@D)
+	$(link) $(LIBS)
+
+LIBS_tests_powercut = -lfuse3
+LIBS_tests_bin = $(LIBS_helpers)
+$(BUILD)/tests/bin/%: $(BUILD)/tests/bin/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(link) $(LIBS) $(LIBS_tests_bin) $(LIBS_tests_$*)
+
+$(BUILD)/tests/bin/powercut.o: OURS += -I/usr/include/fuse3
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(link) $(LIBS) $(LIBS_helpers)
+
+.PHONY: test-programs check check-long check-run asan check-asan fuzz bench
+test-programs: all $(UNIT) $(CORPUS) $(TESTERS)
+
+check: deps-check ## install what tests need, build, run every test
+	@$(MAKE) check-run
+
+check-long: deps-check ## the same with the full figures (slow)
+	@TEST_SCALE=10 $(MAKE) check-run
+
+check-run: test-programs
+	@BUILD=$(BUILD) tests/run
+
+ASAN = $(MAKE) BUILD=build/asan CFLAGS='-O1 -g' HARDEN=-fPIE \
+	SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
+
+asan: ## build everything with ASan and UBSan into build/asan/
+	$(ASAN) all
+
+check-asan: deps-check ## unit, corpus and filter tests in the sanitizer build
+	@$(ASAN) test-programs
+	@BUILD=build/asan PARLANCE_SANDBOX=off tests/run unit corpus filter
+
+# libFuzzer: each target for FUZZ_SECONDS over its corpus and what it finds.
+FUZZ_SECONDS = 60
+fuzz: deps-check ## fuzz every target for FUZZ_SECONDS (60) each
+	@$(MAKE) BUILD=build/fuzz CC=$(CLANG) CFLAGS='-O1 -g' HARDEN=-fPIE \
+	    SANITIZE='-fsanitize=address,undefined,fuzzer-no-link' \
+	    fuzz-run FUZZ_SECONDS=$(FUZZ_SECONDS)
+
+$(BUILD)/libfuzzer/%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
+	@mkdir -p $(@D)
+	$(link) -fsanitize=fuzzer $(LIBS)
+
+.PHONY: fuzz-run
+fuzz-run: $(FUZZ:%=$(BUILD)/libfuzzer/%)
+	@for t in $(FUZZ); do mkdir -p $(BUILD)/found/$$t; \
+		(cd $(BUILD)/found && ../libfuzzer/$$t -max_total_time=$(FUZZ_SECONDS) \
+		-print_final_stats=1 -verbosity=0 $$t \
+		$(CURDIR)/tests/fuzz/corpus/$$t) || exit 1; done
+
+bench: deps-check ## run the benchmarks (ratios within one run)
+	@$(MAKE) all $(BENCHES) test-programs
+	@BUILD=$(BUILD) bench/run
+
+# --- dependencies ------------------------------------------------------------
+
+DEPS = gcc libc6-dev pkg-config libsqlite3-dev libsystemd-dev llhttp-dev \
+	libsodium-dev uthash-dev libcurl4-openssl-dev libedit-dev \
+	libunistring-dev libseccomp-dev
+DEPS_CHECK = bats bats-assert libcmocka-dev clang llvm libclang-rt-14-dev \
+	clang-format cppcheck shellcheck curl netcat-openbsd socat sqlite3 \
+	strace python3 procps util-linux e2fsprogs libfuse3-dev fuse3 \
+	mandoc tmux
+DEPS_BENCH = nginx-light ucspi-tcp valgrind
+
+.PHONY: deps deps-check
+deps: ## install what building needs (Debian)
+	@lib/gen/deps $(DEPS)
+deps-check: ## install what the tests need, too (Debian)
+	@lib/gen/deps $(DEPS) $(DEPS_CHECK)
+bench: DEPS_CHECK += $(DEPS_BENCH)
+
+# --- the rest ----------------------------------------------------------------
+
+.PHONY: run install uninstall format format-check lint clean help
+run: deps ## install what is missing, build, start every door over ./var
+	@$(MAKE) --no-print-directory -s all
+	@BUILD=$(BUILD) helpers/run
+
+MANPAGES = $(wildcard man/*.[1-8])
+SOURCES_C = $(wildcard lib/*.[ch] lib/gen/*.c handlers/*.[ch] helpers/*.[ch] \
+	clients/*.[ch] tools/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
+	tests/bin/*.[ch] bench/*.[ch])
+SCRIPTS = $(wildcard .ci/run tests/run tests/*.bats tests/*.bash bench/run \
+	helpers/run lib/gen/deps)
+
+install: all ## install below DESTDIR and PREFIX
+	install -d $(DESTDIR)$(libexecdir) $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(SYSCONFDIR)/parlance
+	install $(wildcard $(BUILD)/handlers/* $(BUILD)/helpers/*[!.][!od]) \
+	    $(DESTDIR)$(libexecdir)
+
+format: ## let clang-format have its way
+	clang-format -i $(SOURCES_C)
+
+format-check:
+	clang-format --dry-run -Werror $(SOURCES_C)
+
+lint: ## cppcheck and shellcheck
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
+	    --enable=warning,portability,performance \
+	    --suppress=missingIncludeSystem -D_GNU_SOURCE -I. -I$(BUILD) \
+	    $(filter %.c,$(SOURCES_C))
+	shellcheck -x $(SCRIPTS)
+
+clean: ## remove what was built
+	rm -rf build compile_commands.json
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.SECONDARY:

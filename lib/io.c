@@ -1,0 +1,351 @@
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "limits.h"
+
+#define LINGER_MS 2000
+#define LINGER_BYTES (256 * 1024)
+#define SENDFILE_MAX (1024 * 1024 * 1024)
+
+static volatile sig_atomic_t terminated;
+
+static void on_term(int signal)
+{
+	(void)signal;
+	terminated = 1;
+}
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+void io_signals(void)
+{
+	struct sigaction term = {.sa_handler = on_term};
+	sigset_t block;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)sigaction(SIGTERM, &term, NULL);
+	(void)sigemptyset(&block);
+	(void)sigaddset(&block, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &block, NULL);
+}
+
+bool io_terminated(void)
+{
+	return terminated;
+}
+
+int io_client(struct client *c, int in, int out)
+{
+	struct stat st;
+	int flags;
+
+	*c = (struct client){.in = in, .out = out};
+	if (fstat(out, &st) < 0)
+		return -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return 0;
+	c->socket = true;
+	flags = fcntl(out, F_GETFL);
+	if (flags < 0 || fcntl(out, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+static int wait_once(
+    struct pollfd *fds, nfds_t n, int64_t deadline, const sigset_t *mask)
+{
+	int left = clock_left(deadline);
+	struct timespec t = {left / 1000, left % 1000 * 1000000L};
+	int r = ppoll(fds, n, left < 0 ? NULL : &t, mask);
+
+	return r < 0 ? -errno : r;
+}
+
+int io_wait(struct pollfd *fds, nfds_t n, int64_t deadline, enum io_how how)
+{
+	sigset_t mask;
+	int r;
+
+	if (how == IO_TERM) {
+		(void)sigprocmask(SIG_BLOCK, NULL, &mask);
+		(void)sigdelset(&mask, SIGTERM);
+	}
+	do {
+		if (how == IO_TERM && terminated)
+			return -EINTR;
+		r = wait_once(fds, n, deadline, how == IO_TERM ? &mask : NULL);
+	} while (r == -EINTR);
+	return r == 0 ? -ETIMEDOUT : r;
+}
+
+static int wait_for(int fd, short events, int64_t deadline, enum io_how how)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	return io_wait(&p, 1, deadline, how);
+}
+
+ssize_t io_read(
+    struct client *c, void *buf, size_t size, int64_t deadline, enum io_how how)
+{
+	ssize_t n;
+	int r;
+
+	for (;;) {
+		r = wait_for(c->in, POLLIN, deadline, how);
+		if (r < 0)
+			return r;
+		n = read(c->in, buf, size);
+		if (n >= 0)
+			return n;
+		if (errno != EINTR && errno != EAGAIN)
+			return -errno;
+	}
+}
+
+/* How much of a write a blocking descriptor takes without blocking once poll
+ * said that it is writable: PIPE_BUF (pipe(7)). */
+static size_t chunk(const struct client *c, size_t len)
+{
+	return !c->socket && len > PIPE_BUF ? PIPE_BUF : len;
+}
+
+/* 0 to try again, -errno. */
+static int wait_writable(struct client *c, int error)
+{
+	if (error == EINTR)
+		return 0;
+	if (error != EAGAIN)
+		return -error;
+	int r = wait_for(c->out, POLLOUT, clock_in(LIMIT_STALL_MS), IO_BUSY);
+	return r < 0 ? r : 0;
+}
+
+int io_write(struct client *c, const void *buf, size_t len)
+{
+	const char *at = buf;
+	ssize_t n;
+	int r = 0;
+
+	while (len && r == 0) {
+		if (!c->socket)
+			r = wait_writable(c, EAGAIN);
+		if (r < 0)
+			break;
+		n = write(c->out, at, chunk(c, len));
+		if (n < 0) {
+			r = wait_writable(c, errno);
+			continue;
+		}
+		at += n;
+		len -= (size_t)n;
+	}
+	return r;
+}
+
+static void iovec_skip(struct iovec **iov, int *count, size_t n)
+{
+	while (*count && n >= (*iov)->iov_len) {
+		n -= (*iov)->iov_len;
+		(*iov)++;
+		(*count)--;
+	}
+	if (*count) {
+		(*iov)->iov_base = (char *)(*iov)->iov_base + n;
+		(*iov)->iov_len -= n;
+	}
+}
+
+int io_writev(struct client *c, struct iovec *iov, int count)
+{
+	ssize_t n;
+	int r = 0;
+
+	for (iovec_skip(&iov, &count, 0); count && r == 0;) {
+		if (!c->socket) {
+			r = io_write(c, iov->iov_base, iov->iov_len);
+			iovec_skip(&iov, &count, iov->iov_len);
+			continue;
+		}
+		n = writev(c->out, iov, count);
+		if (n < 0)
+			r = wait_writable(c, errno);
+		else
+			iovec_skip(&iov, &count, (size_t)n);
+	}
+	return r;
+}
+
+static int send_file_by_copy(
+    struct client *c, int file, uint64_t offset, uint64_t len)
+{
+	char copy[16384];
+	int r;
+
+	while (len) {
+		size_t n = len < sizeof copy ? (size_t)len : sizeof copy;
+
+		r = io_pread(file, copy, n, offset);
+		if (r == 0)
+			r = io_write(c, copy, n);
+		if (r < 0)
+			return r;
+		offset += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int io_send_file(struct client *c, int file, uint64_t offset, uint64_t len)
+{
+	off_t at = (off_t)offset;
+	ssize_t n;
+	int r;
+
+	if (!c->socket)
+		return send_file_by_copy(c, file, offset, len);
+	while (len) {
+		n = sendfile(c->out, file, &at,
+		    len < SENDFILE_MAX ? (size_t)len : SENDFILE_MAX);
+		if (n == 0)
+			return -EIO;
+		if (n > 0) {
+			len -= (uint64_t)n;
+			continue;
+		}
+		r = wait_writable(c, errno);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void io_linger(struct client *c)
+{
+	int64_t deadline = clock_in(LINGER_MS);
+	char drop[4096];
+	size_t dropped = 0;
+	ssize_t n;
+
+	if (!c->socket || shutdown(c->out, SHUT_WR) < 0)
+		return;
+	do {
+		n = io_read(c, drop, sizeof drop, deadline, IO_TERM);
+		if (n > 0)
+			dropped += (size_t)n;
+	} while (n > 0 && dropped < LINGER_BYTES);
+}
+
+int io_pread(int fd, void *buf, size_t len, uint64_t offset)
+{
+	char *at = buf;
+
+	while (len) {
+		ssize_t n = pread(fd, at, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int io_pwrite(int fd, const void *buf, size_t len, uint64_t offset)
+{
+	const char *at = buf;
+
+	while (len) {
+		ssize_t n = pwrite(fd, at, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		at += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t io_read_file(int dir, const char *name, void *buf, size_t size)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	size_t len = 0;
+	ssize_t n;
+	char more;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		n = len < size ? read(fd, (char *)buf + len, size - len)
+			       : read(fd, &more, 1);
+		if (n > 0 && len == size)
+			n = -1, errno = EFBIG;
+		if (n > 0)
+			len += (size_t)n;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	n = n < 0 ? -errno : (ssize_t)len;
+	(void)close(fd);
+	return n;
+}
+
+static int flock_once(int fd, int operation)
+{
+	return flock(fd, operation) < 0 ? -errno : 0;
+}
+
+/* Ticks until the deadline. A single shot could come just before flock()
+ * begins to wait, and then would never end it. */
+static int flock_with_timer(int fd, int operation, int64_t deadline)
+{
+	struct sigaction alarm = {.sa_handler = on_alarm}, old;
+	struct itimerval none = {0}, tick = {.it_interval.tv_usec = 100000};
+	int left = clock_left(deadline), r;
+
+	tick.it_value.tv_sec = left / 1000;
+	tick.it_value.tv_usec = left % 1000 * 1000 + 1;
+	(void)sigaction(SIGALRM, &alarm, &old);
+	(void)setitimer(ITIMER_REAL, &tick, NULL);
+	do
+		r = flock_once(fd, operation);
+	while (r == -EINTR && clock_left(deadline) > 0);
+	(void)setitimer(ITIMER_REAL, &none, NULL);
+	(void)sigaction(SIGALRM, &old, NULL);
+	return r == -EINTR ? -EBUSY : r;
+}
+
+int io_flock(int fd, int operation, int64_t deadline)
+{
+	int r = flock_once(fd, operation | LOCK_NB);
+
+	if (r != -EWOULDBLOCK)
+		return r;
+	if (deadline == CLOCK_NEVER) {
+		do
+			r = flock_once(fd, operation);
+		while (r == -EINTR);
+		return r;
+	}
+	return clock_left(deadline) ? flock_with_timer(fd, operation, deadline)
+				    : -EBUSY;
+}

@@ -1,0 +1,81 @@
+/*
+ * Bytes in and out, with deadlines. EINTR, short transfers and waiting are
+ * dealt with here and nowhere else.
+ *
+ *	io_signals();                       once, at start-up
+ *	io_client(&client, 0, 1);
+ *	n = io_read(&client, buf, sizeof buf, clock_in(LIMIT_HEAD_MS), IO_TERM);
+ *	r = io_write(&client, reply, len);
+ *
+ * SIGTERM means "stop when it suits the protocol": it stays blocked except
+ * inside a wait that is given IO_TERM, which then ends with -EINTR; from there
+ * on every such wait ends so at once. Other waits finish their work.
+ *
+ * All return 0 or a count, or -errno; -ETIMEDOUT is a deadline, -EPIPE (or
+ * -ECONNRESET) a client that is gone.
+ */
+#ifndef IO_H
+#define IO_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+enum io_how {
+	IO_BUSY = 0, /* in the midst of something: SIGTERM waits */
+	IO_TERM = 1, /* SIGTERM ends the wait with -EINTR */
+};
+
+/* The client of a handler: a socket, or a pair of pipes, files, terminals. */
+struct client {
+	int in;
+	int out;
+	bool socket; /* out is a socket: non-blocking, and sendfile works */
+};
+
+/* Ignores SIGPIPE and SIGXFSZ, blocks SIGTERM and notes its arrival. */
+void io_signals(void);
+
+/* Has SIGTERM arrived? */
+bool io_terminated(void);
+
+/* Takes up two descriptors, which the caller keeps; makes sockets
+ * non-blocking. Returns 0 or -errno. */
+int io_client(struct client *, int in, int out);
+
+/* Waits as poll(2) does, until the deadline (CLOCK_NEVER: without end).
+ * Returns the number of ready descriptors, > 0, or -ETIMEDOUT, or -EINTR
+ * (IO_TERM only). */
+int io_wait(struct pollfd *, nfds_t, int64_t deadline, enum io_how);
+
+/* Reads what is there, 1 to size bytes; 0 is the end of input. */
+ssize_t io_read(struct client *, void *, size_t, int64_t deadline, enum io_how);
+
+/* Writes all. Fails with -ETIMEDOUT after LIMIT_STALL_MS without progress. */
+int io_write(struct client *, const void *, size_t);
+int io_writev(struct client *, struct iovec *, int count); /* uses it up */
+
+/* Sends len bytes of a file from offset on, by sendfile(2) to sockets.
+ * -EIO if the file ends before. */
+int io_send_file(struct client *, int file, uint64_t offset, uint64_t len);
+
+/* Says that no more will come, then reads and drops what the client still
+ * sends, for a moment, so that the answer is not lost to a reset. */
+void io_linger(struct client *);
+
+/* pread and pwrite of all of it: 0, -EIO if the file ends before, -errno. */
+int io_pread(int fd, void *, size_t, uint64_t offset);
+int io_pwrite(int fd, const void *, size_t, uint64_t offset);
+
+/* Reads a small file whole. Returns its length, or -EFBIG if it is longer
+ * than size, or -errno. */
+ssize_t io_read_file(int dir, const char *name, void *, size_t);
+
+/* flock(2), waiting until the deadline at most: 0, -EBUSY, -errno. Nothing is
+ * polled: a timer (SIGALRM) interrupts the wait. */
+int io_flock(int fd, int operation, int64_t deadline);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * Every limit of a protocol, of the room format and of our own patience, with
+ * the clause it comes from. Every buffer is sized from one of these. Bounds
+ * are inclusive; sizes are bytes and times milliseconds unless said otherwise.
+ */
+#ifndef LIMITS_H
+#define LIMITS_H
+
+#include <stdint.h>
+
+/* Rooms (design 4). */
+#define LIMIT_MESSAGE 65535 /* a message's text, before escaping */
+#define LIMIT_MESSAGE_STORED 131072 /* each byte a backslash, and a newline */
+#define LIMIT_ROOM_NAME 64
+#define LIMIT_FOOTER 2048 /* a footer we write, newline included */
+#define LIMIT_TORN (1024 * 1024) /* a longer torn tail is not moved away */
+#define LIMIT_KEY 64 /* an Idempotency-Key */
+#define LIMIT_DOOR 16 /* a footer's DOOR */
+#define LIMIT_FILE_NAME 255 /* an upload's name */
+
+/* Names and passwords (design 7, specs/toychat.txt). */
+#define LIMIT_NAME_CHARS 30
+#define LIMIT_NAME (LIMIT_NAME_CHARS * 4)
+#define LIMIT_NAME_KEY 255 /* folded: it is a file's name */
+#define LIMIT_PASSWORD_CHARS 50 /* toychat's register */
+#define LIMIT_PASSWORD 1024 /* what any door looks at */
+#define LIMIT_PASSWORD_HASH 128
+
+/* HTTP. */
+#define LIMIT_HEAD (16 * 1024) /* request line and fields */
+#define LIMIT_HEADERS 64 /* fields in a head */
+#define LIMIT_WAIT_S 60 /* Prefer: wait, seconds */
+
+/* A log line, after which it is cut. */
+#define LIMIT_LOG 4096
+
+/* Deadlines (clarifications, "Settings and their defaults"). */
+#define LIMIT_HEAD_MS 10000 /* a request's head, from its first byte */
+#define LIMIT_IDLE_MS 60000 /* between requests */
+#define LIMIT_STALL_MS 30000 /* a write or a read without progress */
+#define LIMIT_BODY_MS 60000 /* a whole body */
+#define LIMIT_BARE_FIRST_MS 250 /* unframed body: its first byte */
+#define LIMIT_BARE_NEXT_MS 5000 /* unframed body: silence after that */
+#define LIMIT_LOCK_MS 5000 /* another process holds a lock: busy */
+#define LIMIT_SLOT_MS 10000 /* waiting for a place to hash */
+#define LIMIT_TRIM_MS 1000 /* idle for this long: give memory back */
+#define LIMIT_DRAIN_MS 10000 /* serve, from SIGTERM to its end */
+
+/* Who may log in how often (clarifications, "Who speaks"). */
+#define LIMIT_AUTH_TTL_S 600 /* a verified pair is remembered, seconds */
+#define LIMIT_FAILURES_FREE 3 /* failed log-ins a minute without delay */
+#define LIMIT_FAILURE_DELAY_MS 1000 /* each further one: this much more */
+#define LIMIT_FAILURE_DELAYS 8 /* and this many times at most */
+
+/* Live delivery (design 6). */
+#define LIMIT_DATAGRAM 512 /* fanout's wire format, one datagram */
+#define LIMIT_PRESENT_CLAIM_MS 20 /* fanout may be testing a free name */
+#define LIMIT_POLL_MS 1000 /* without fanout: look once a second */
+
+#endif

@@ -1,0 +1,160 @@
+#include "log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct {
+	const char *door;
+	char peer[128];
+	int most;
+	bool journal;
+} self = {.most = LOG_INFO};
+
+/* JOURNAL_STREAM is "DEVICE:INODE" of the stream systemd gave us; stderr may
+ * have been redirected since (systemd.exec(5)). */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char here[64];
+	struct stat st;
+
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	(void)snprintf(here, sizeof here, "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	return strcmp(stream, here) == 0;
+}
+
+void log_open(const char *door, const char *peer)
+{
+	self.door = door;
+	(void)snprintf(self.peer, sizeof self.peer, "%s", peer ? peer : "");
+	self.journal = stderr_is_journal();
+}
+
+void log_level(int most)
+{
+	self.most = most;
+}
+
+/* Bare where no reader could split or misread it, else quoted. */
+static bool wants_quotes(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] <= ' ' ||
+		    strchr("\"=\\\x7f", text[i]))
+			return true;
+	return len == 0;
+}
+
+static bool is_c1(const unsigned char *at, size_t left)
+{
+	return left >= 2 && at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
+}
+
+static void add_escaped(struct buf *b, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c == '"' || c == '\\')
+			buf_fmt(b, "\\%c", c);
+		else if (c == '\n')
+			buf_str(b, "\\n");
+		else if (c < ' ' || c == 0x7f ||
+			 is_c1((const unsigned char *)text + i, len - i))
+			buf_fmt(b, "\\x%02x", c);
+		else
+			buf_char(b, (char)c);
+	}
+}
+
+void log_text(struct log_line *l, const char *key, const char *text, size_t len)
+{
+	bool quotes = wants_quotes(text, len);
+
+	buf_fmt(&l->buf, " %s=", key);
+	if (quotes)
+		buf_char(&l->buf, '"');
+	add_escaped(&l->buf, text, len);
+	if (quotes)
+		buf_char(&l->buf, '"');
+}
+
+void log_string(struct log_line *l, const char *key, const char *text)
+{
+	log_text(l, key, text, strlen(text));
+}
+
+void log_number(struct log_line *l, const char *key, int64_t number)
+{
+	buf_fmt(&l->buf, " %s=%jd", key, (intmax_t)number);
+}
+
+void log_errno(struct log_line *l, int error)
+{
+	log_string(l, "error", strerror(error < 0 ? -error : error));
+}
+
+void log_begin(struct log_line *l, int priority, const char *event)
+{
+	/* Two bytes stay free for the quote and newline of a cut line. */
+	buf_init(&l->buf, l->data, sizeof l->data - 2);
+	if (priority > self.most) {
+		l->buf.cap = 0;
+		return;
+	}
+	if (self.journal)
+		buf_fmt(&l->buf, "<%d>", priority);
+	buf_fmt(&l->buf, "door=%s", self.door ? self.door : "parlance");
+	if (self.peer[0])
+		log_string(l, "peer", self.peer);
+	log_string(l, "event", event);
+}
+
+void log_end(struct log_line *l)
+{
+	if (!l->buf.cap)
+		return;
+	l->data[l->buf.len] = '\n';
+	(void)!write(STDERR_FILENO, l->data, l->buf.len + 1);
+}
+
+void log_event(
+    int priority, const char *event, const char *key, const char *value)
+{
+	struct log_line l;
+
+	log_begin(&l, priority, event);
+	if (key)
+		log_string(&l, key, value);
+	log_end(&l);
+}
+
+void log_die(const char *event, int error)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_ERR, event);
+	log_errno(&l, error);
+	log_end(&l);
+	exit(111);
+}
+
+void log_usage(const char *name, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	(void)fprintf(stderr, "%s: ", name);
+	(void)vfprintf(stderr, format, ap);
+	(void)fputc('\n', stderr);
+	va_end(ap);
+	exit(100);
+}

@@ -1,0 +1,43 @@
+/*
+ * What one source may do how often, remembered across processes in
+ * RUNTIME_DIRECTORY/rate: a fixed table of slots keyed by source and kind,
+ * mapped shared, under flock. A full table forgets its least recent. A source
+ * is an IPv4 address (an IPv4-mapped IPv6 one too) or an IPv6 /64; loopback
+ * addresses count like others, each its own.
+ */
+#ifndef RATE_H
+#define RATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "state.h"
+
+struct source {
+	unsigned char bytes[16]; /* IPv4 as mapped; IPv6 cut to its /64 */
+};
+
+/* Reads an address as REMOTE_ADDR has it; anything else, and NULL, is the
+ * all-zero source that local users (Unix sockets, pipes) share. */
+struct source source_parse(const char *address);
+
+enum rate_kind { RATE_LOGIN = 1, RATE_CREATE = 2 };
+
+struct rate {
+	int fd; /* RUNTIME_DIRECTORY/rate */
+};
+
+int rate_open(struct rate *, const struct state *); /* makes it; 0, -errno */
+void rate_close(struct rate *);
+
+/* A failed log-in: counts it and returns how long, in ms, its answer is to be
+ * delayed: from the fourth in a minute one second more each, up to 8 s. */
+int64_t rate_login_failed(struct rate *, struct source);
+
+/* A token from a bucket of `burst` that fills at `per_minute`: returns 0, or
+ * the whole seconds (>= 1) until the next one (Retry-After). */
+int64_t rate_take(struct rate *, enum rate_kind, struct source, uint64_t burst,
+    uint64_t per_minute);
+
+#endif

@@ -1,0 +1,191 @@
+/*
+ * Rooms (design 4): append-only text files, one a room, in
+ * STATE_DIRECTORY/rooms/NAME.txt, that any number of processes append to and
+ * read at once. The room file is the truth; RUNTIME_DIRECTORY/index/NAME is a
+ * cache that says where each record ends, and an entry in it means: whole and
+ * on disk. Readers see what is indexed and nothing else.
+ *
+ *	rooms_open(&rooms, &state);
+ *	room_open(&room, &rooms, "lobby", 5, ROOM_READ);
+ *	room_append(&room, &post, &posted);     acknowledge only after this
+ *	for (;;) {
+ *		room_look(&room);               count and end are now news
+ *		room_find(&room, k, &span);     record k, from 1
+ *		room_read(&room, span.start, buf, n);
+ *		... wait for a doorbell (live.h) ...
+ *	}
+ *	room_close(&room);
+ *	rooms_close(&rooms);
+ *
+ * Locks: appending takes flock on the room file, then (released) on the index;
+ * both for moments and never across the network. Reading takes none, unless
+ * the index must be built. A room file that was replaced or edited by hand is
+ * noticed: every call follows the path.
+ *
+ * Errors, besides plain -errno:
+ *   -ENOENT     no such room
+ *   -EINVAL     not a room's name
+ *   -EBUSY      the lock was not to be had within LIMIT_LOCK_MS
+ *   -EUCLEAN    closed: damage of more than LIMIT_TORN bytes (appends only)
+ *   -EKEYREVOKED closed: a sync failed earlier (RUNTIME_DIRECTORY/failed/)
+ *   -EIO        this call's own sync failed; the room is now marked so
+ *   -ENOSPC, -EDQUOT, -EFBIG   nothing was stored
+ */
+#ifndef ROOM_H
+#define ROOM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "footer.h"
+#include "limits.h"
+#include "state.h"
+
+/* A repair that took place: so many bytes moved to STATE_DIRECTORY/lost/NAME.
+ * To be logged as an error by the program. */
+typedef void room_notice(
+    void *arg, const char *room, const char *lost_name, uint64_t bytes);
+
+/* The folders of all rooms, opened once a process. */
+struct rooms {
+	int rooms;
+	int meta;
+	int lost;
+	int index;
+	int failed;
+	unsigned char boot[16];
+	room_notice *notice; /* NULL: repairs are silent */
+	void *notice_arg;
+};
+
+struct room {
+	const struct rooms *rooms;
+	char name[LIMIT_ROOM_NAME + 1];
+	int fd; /* the room file; below end its bytes never change */
+	int index; /* -1 until needed */
+	dev_t dev; /* which file fd is */
+	ino_t ino;
+	uint64_t count; /* records seen in the index: numbers 1 to count */
+	uint64_t end; /* where the last of them ends; 0 if none */
+	uint64_t whole; /* bytes below this are known to be whole records */
+};
+
+/* Where record `number` stands: [start, end), footer line included. */
+struct room_span {
+	uint64_t start;
+	uint64_t end;
+	bool upload; /* it announces an upload: file= in its footer */
+};
+
+/* A record to append. */
+struct room_post {
+	const char *body; /* stored form (text.h), checked by the caller */
+	size_t body_len;
+	bool newline; /* add "\n" to the body */
+	const char *author; /* footer's fields; its time is the append's */
+	const char *door;
+	const char *keys; /* "" or "k=v k=v"; key=KEY is added for `key` */
+
+	/* The chatfile door: the sender holds all bytes below `since`; -ERANGE
+	 * if the room is shorter. And its Idempotency-Key, or NULL: a record
+	 * by the same author with that key at or after `since` is taken for
+	 * this one; -EEXIST if its body differs. */
+	uint64_t since;
+	const char *key;
+};
+
+/* Where it went. */
+struct room_posted {
+	uint64_t start; /* the room's size before: the record's offset */
+	uint64_t end; /* after the record */
+	uint64_t size; /* the room's size then: end, or more if repeated */
+	uint64_t number; /* of the record, from 1 */
+	bool repeated; /* it stood there already: nothing was appended */
+	size_t footer_len;
+	char footer[LIMIT_FOOTER]; /* the footer line, "\n" included */
+};
+
+enum room_mode {
+	ROOM_READ, /* the room must exist: -ENOENT */
+	ROOM_CREATE, /* an empty one is made where there is none */
+};
+
+/* NAME matching [A-Za-z0-9_-]{1,64}? An hchat id (32 lowercase hex digits)? */
+bool room_name_ok(const char *name, size_t len);
+bool room_name_is_id(const char *name, size_t len);
+
+/* Opens the folders. 0 or -errno. */
+int rooms_open(struct rooms *, const struct state *);
+void rooms_close(struct rooms *);
+
+/* Opens a room, builds its index if need be (which repairs a torn tail), and
+ * looks. On failure *room is closed. */
+int room_open(struct room *, const struct rooms *, const char *name, size_t len,
+    enum room_mode);
+void room_close(struct room *);
+
+/* Brings count and end up to date; reopens a room whose path names another
+ * file now. Two system calls where nothing happened. 1 if count or end
+ * changed or the file is another one, 0 if not, -errno. */
+int room_look(struct room *);
+
+/* Where a record stands. 0, -ENOENT if number is 0 or above count. */
+int room_find(const struct room *, uint64_t number, struct room_span *ret);
+
+/* The number of the first record that ends after offset; count + 1 if none. */
+int room_number_at(const struct room *, uint64_t offset, uint64_t *ret_number);
+
+/* Reads exactly len bytes below `end` from offset. 0 or -errno. */
+int room_read(const struct room *, uint64_t offset, void *, size_t len);
+
+/* Takes a record apart that was read whole: body in stored form, without the
+ * "\n" before the footer line, and footer. */
+void room_record(const char *record, size_t len, struct slice *ret_body,
+    struct footer *ret_footer);
+
+/* Appends a record: on return of 0 it is on disk and indexed, and everyone
+ * waiting is being rung. Nothing is left behind on failure. */
+int room_append(struct room *, const struct room_post *, struct room_posted *);
+
+/* Shows what a writer killed between its write and its index left whole: if
+ * the file is longer than the index knows, takes the lock, syncs, indexes. */
+int room_settle(struct room *);
+
+/* Calls f for every room's name, in no order, until it returns non-zero;
+ * returns that, 0 or -errno. */
+int rooms_each(
+    const struct rooms *, int (*f)(void *arg, const char *name), void *arg);
+
+/* Is it shown to strangers? All but hchat ids that are not listed=1 in
+ * STATE_DIRECTORY/meta/. */
+bool room_listed(const struct rooms *, const char *name);
+
+/* Was a sync of it failed, so that it refuses writes? */
+bool room_failed(const struct rooms *, const char *name);
+
+/* Overwrites a record's text with x, line ends kept (design 4, Redact). */
+int room_redact(struct room *, uint64_t number);
+
+/* Removes a room: file, metadata, index. -ENOENT. */
+int room_delete(const struct rooms *, const char *name);
+
+/* What room_check found, and with repair did. */
+struct room_health {
+	uint64_t records;
+	uint64_t bytes; /* whole */
+	uint64_t torn; /* bytes behind them that belong to no record */
+	uint64_t settled; /* bytes whole on disk that were not indexed */
+	bool failed; /* marked in RUNTIME_DIRECTORY/failed/ */
+	bool repaired;
+	char lost[LIMIT_ROOM_NAME + 32]; /* where torn bytes went, or "" */
+};
+
+/* Looks at a whole room under its lock; with repair moves what is torn, or
+ * where a sync failed what is past the last index entry, to lost/, however
+ * long, and lifts the mark. 0 (see *ret) or -errno. */
+int room_check(const struct rooms *, const char *name, bool repair,
+    struct room_health *ret);
+
+#endif

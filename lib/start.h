@@ -1,0 +1,42 @@
+/*
+ * How every handler begins (design 3), in two steps, so that a template
+ * process can do the first once and the second for each client:
+ *
+ *	start_load(&start, "chatfile");     settings, state: "loaded"
+ *	... open what every connection needs ...
+ *	start_confine(&start, rules);       the sandbox: "confined"
+ *	start_client(&start, 0, 1);         "has a client"
+ *
+ * Each logs what is wrong and exits (100 settings, 111 system): it is called
+ * by programs only.
+ */
+#ifndef START_H
+#define START_H
+
+#include "io.h"
+#include "rate.h"
+#include "sandbox.h"
+#include "settings.h"
+#include "state.h"
+
+struct start {
+	const char *door;
+	struct settings settings;
+	struct state state;
+	struct client client;
+	struct source source; /* the peer, for rates */
+	char peer[80]; /* for the log: "127.0.0.1:50122", "uid:1000" */
+};
+
+void start_load(struct start *, const char *door);
+void start_confine(struct start *, const struct sandbox_rule *);
+
+/* Takes up the client: its descriptors, and its address from REMOTE_ADDR and
+ * REMOTE_PORT or, on a Unix socket, SO_PEERCRED. */
+void start_client(struct start *, int in, int out);
+
+/* Answers --help and --version of a handler and refuses other arguments
+ * (exit 0 or 100); help is its operator's note in short. */
+void start_options(int argc, char **argv, const char *name, const char *help);
+
+#endif

@@ -1,0 +1,359 @@
+#include "state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/magic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "io.h"
+#include "parse.h"
+
+#ifndef SMB2_SUPER_MAGIC
+#define SMB2_SUPER_MAGIC 0xfe534d42
+#endif
+#ifndef CIFS_SUPER_MAGIC
+#define CIFS_SUPER_MAGIC 0xff534d42
+#endif
+#define CEPH_MAGIC 0x00c36400
+#define NINEP_MAGIC 0x01021997
+#define LUSTRE_MAGIC 0x0bd00bd0
+
+struct folder {
+	const char *name;
+	mode_t mode;
+};
+
+static const struct folder state_folders[] = {{"rooms", 02750}, {"meta", 02750},
+    {"files", 02750}, {"lost", 02750}, {"db", 0700}, {"accounts", 0750},
+    {NULL, 0}};
+
+static const struct folder runtime_folders[] = {{"index", 0700},
+    {"present", 0700}, {"auth", 0700}, {"failed", 0700}, {"slots", 0700},
+    {NULL, 0}};
+
+static int fail(
+    struct state_error *error, int code, const char *path, const char *what)
+{
+	(void)snprintf(error->text, sizeof error->text, "%s: %s", path,
+	    what ? what : strerror(-code));
+	return code;
+}
+
+/* A directory named by a variable (systemd may list several: the first), or
+ * for root below `root`, or for others below `base` of their home. */
+static int find_path(char *ret_path, size_t size, const char *variable,
+    const char *root, const char *base_variable, const char *home_base)
+{
+	const char *set = getenv(variable), *base = getenv(base_variable);
+	const char *home = getenv("HOME");
+	int n;
+
+	if (set && *set)
+		n = snprintf(
+		    ret_path, size, "%.*s", (int)strcspn(set, ":"), set);
+	else if (geteuid() == 0)
+		n = snprintf(ret_path, size, "%s", root);
+	else if (base && *base)
+		n = snprintf(ret_path, size, "%s/parlance", base);
+	else if (home && *home && home_base)
+		n = snprintf(ret_path, size, "%s/%s/parlance", home, home_base);
+	else
+		return -ENOENT;
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+static int find_paths(struct state *s, struct state_error *error)
+{
+	int r =
+	    find_path(s->state_path, sizeof s->state_path, "STATE_DIRECTORY",
+		"/var/lib/parlance", "XDG_STATE_HOME", ".local/state");
+
+	if (r < 0)
+		return fail(error, r, "STATE_DIRECTORY",
+		    "not set, and neither is HOME");
+	r = find_path(s->runtime_path, sizeof s->runtime_path,
+	    "RUNTIME_DIRECTORY", "/run/parlance", "XDG_RUNTIME_DIR", NULL);
+	if (r < 0)
+		return fail(error, r, "RUNTIME_DIRECTORY",
+		    "not set, and neither is XDG_RUNTIME_DIR");
+	return 0;
+}
+
+int state_become_owner(struct state_error *error)
+{
+	struct state s;
+	struct stat st;
+	int r;
+
+	if (geteuid() != 0)
+		return 0;
+	r = find_paths(&s, error);
+	if (r < 0)
+		return r;
+	if (stat(s.state_path, &st) < 0 || st.st_uid == 0)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 ||
+	    setuid(st.st_uid) < 0)
+		return fail(
+		    error, -errno, s.state_path, "cannot become its owner");
+	return 0;
+}
+
+static bool is_network(const struct statfs *fs)
+{
+	switch ((unsigned long)fs->f_type) {
+	case NFS_SUPER_MAGIC:
+	case SMB_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case CODA_SUPER_MAGIC:
+	case AFS_SUPER_MAGIC:
+	case AFS_FS_MAGIC:
+	case CEPH_MAGIC:
+	case NINEP_MAGIC:
+	case LUSTRE_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* mkdir -p: parents as the umask has them, the last with the mode given.
+ * Returns 1 if it made it, 0 if it was there, -errno. */
+static int make_path(const char *path, mode_t mode)
+{
+	char copy[4096];
+	size_t len = strlen(path);
+
+	if (len >= sizeof copy)
+		return -ENAMETOOLONG;
+	if (mkdir(path, mode) == 0)
+		return chmod(path, mode) < 0 ? -errno : 1;
+	if (errno != ENOENT)
+		return errno == EEXIST ? 0 : -errno;
+	memcpy(copy, path, len + 1);
+	for (char *at = copy + 1; (at = strchr(at, '/')); at++) {
+		*at = '\0';
+		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*at = '/';
+	}
+	if (mkdir(path, mode) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	return chmod(path, mode) < 0 ? -errno : 1;
+}
+
+static int open_directory(const char *path, mode_t mode)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd >= 0)
+		return fd;
+	if (errno != ENOENT)
+		return -errno;
+	r = make_path(path, mode);
+	if (r < 0)
+		return r;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The mode is set by chmod: umask and the set-group-id bit do not pass
+ * through mkdir. Only by who made it, and under a name nobody else uses yet
+ * where that matters: the folders are empty. */
+static int make_folders(int dir, const struct folder *folders)
+{
+	for (const struct folder *f = folders; f->name; f++) {
+		if (mkdirat(dir, f->name, f->mode & 0777) < 0) {
+			if (errno != EEXIST)
+				return -errno;
+			continue;
+		}
+		if (fchmodat(dir, f->name, f->mode, 0) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* The folders are made in order, so the last one's presence tells of all:
+ * one system call in the common case. */
+static int ensure_folders(int dir, const struct folder *folders)
+{
+	const struct folder *last = folders;
+
+	while (last[1].name)
+		last++;
+	if (faccessat(dir, last->name, F_OK, 0) == 0)
+		return 0;
+	return make_folders(dir, folders);
+}
+
+/* Makes name in dir with these contents, whole and on disk, unless it exists:
+ * then -EEXIST. */
+static int make_file(int dir, const char *name, const void *data, size_t len)
+{
+	char temporary[64];
+	int fd, r;
+
+	(void)snprintf(temporary, sizeof temporary, ".%s.%d", name, getpid());
+	(void)unlinkat(dir, temporary, 0);
+	fd = openat(dir, temporary,
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	r = io_pwrite(fd, data, len, 0);
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	if (r == 0 && linkat(dir, temporary, dir, name, 0) < 0)
+		r = -errno;
+	(void)unlinkat(dir, temporary, 0);
+	(void)close(fd);
+	return r;
+}
+
+static int fsync_folder(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = fsync(fd) < 0 ? -errno : 0;
+	(void)close(fd);
+	return r;
+}
+
+static int version_write(int dir)
+{
+	char text[16];
+	int n = snprintf(text, sizeof text, "%d\n", STATE_VERSION);
+	int r = make_file(dir, "version", text, (size_t)n);
+
+	return r == -EEXIST ? 0 : r < 0 ? r : fsync_folder(dir);
+}
+
+static int version_check(int dir, const char *path, struct state_error *error)
+{
+	char text[32];
+	uint64_t version;
+	ssize_t n = io_read_file(dir, "version", text, sizeof text);
+	int r;
+
+	if (n == -ENOENT) {
+		r = version_write(dir);
+		return r < 0 ? fail(error, r, path, NULL) : 0;
+	}
+	if (n < 0)
+		return fail(error, (int)n, path, NULL);
+	if (n && text[n - 1] == '\n')
+		n--;
+	if (parse_u64(text, (size_t)n, UINT32_MAX, &version) < 0 || !version)
+		return fail(
+		    error, -EUCLEAN, path, "its file \"version\" is malformed");
+	if (version <= STATE_VERSION)
+		return 0;
+	(void)snprintf(error->text, sizeof error->text,
+	    "%s: state of version %ju, made by a newer parlance; this one "
+	    "knows versions up to %d",
+	    path, (uintmax_t)version, STATE_VERSION);
+	return -EUCLEAN;
+}
+
+static int open_state(struct state *s, struct state_error *error)
+{
+	struct statfs fs;
+	int r;
+
+	s->state = open_directory(s->state_path, 0750);
+	if (s->state < 0)
+		return fail(error, s->state, s->state_path, NULL);
+	if (fstatfs(s->state, &fs) < 0)
+		return fail(error, -errno, s->state_path, NULL);
+	if (is_network(&fs))
+		return fail(error, -EREMOTE, s->state_path,
+		    "is on a network file system, whose locks and flushes "
+		    "cannot be relied on");
+	r = version_check(s->state, s->state_path, error);
+	if (r < 0)
+		return r;
+	r = ensure_folders(s->state, state_folders);
+	return r < 0 ? fail(error, r, s->state_path, NULL) : 0;
+}
+
+static int open_runtime(struct state *s, struct state_error *error)
+{
+	int r;
+
+	s->runtime = open_directory(s->runtime_path, 0711);
+	if (s->runtime < 0)
+		return fail(error, s->runtime, s->runtime_path, NULL);
+	r = ensure_folders(s->runtime, runtime_folders);
+	return r < 0 ? fail(error, r, s->runtime_path, NULL) : 0;
+}
+
+int state_open(struct state *s, struct state_error *error)
+{
+	int r;
+
+	s->state = s->runtime = -1;
+	(void)umask(0027);
+	r = find_paths(s, error);
+	if (r == 0)
+		r = open_state(s, error);
+	if (r == 0)
+		r = open_runtime(s, error);
+	if (r < 0)
+		state_close(s);
+	return r;
+}
+
+void state_close(struct state *s)
+{
+	if (s->state >= 0)
+		(void)close(s->state);
+	if (s->runtime >= 0)
+		(void)close(s->runtime);
+	s->state = s->runtime = -1;
+}
+
+int state_folder(int directory, const char *name)
+{
+	int fd = openat(
+	    directory, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int state_secret(
+    int dir, const char *name, unsigned char *ret_bytes, size_t len)
+{
+	unsigned char fresh[64];
+	ssize_t n = io_read_file(dir, name, ret_bytes, len);
+	int r;
+
+	if (n == -ENOENT) {
+		if (len > sizeof fresh || getentropy(fresh, len) < 0)
+			return -EINVAL;
+		r = make_file(dir, name, fresh, len);
+		if (r < 0 && r != -EEXIST)
+			return r;
+		n = io_read_file(dir, name, ret_bytes, len);
+	}
+	if (n < 0)
+		return (int)n;
+	return (size_t)n == len ? 0 : -EUCLEAN;
+}
+
+int state_key(const struct state *s, unsigned char ret_key[STATE_KEY_BYTES])
+{
+	return state_secret(s->state, "key", ret_key, STATE_KEY_BYTES);
+}

@@ -1,0 +1,57 @@
+/*
+ * The two directories that all of parlance shares (design 2 and 3):
+ * STATE_DIRECTORY, to be backed up, and RUNTIME_DIRECTORY, which a reboot may
+ * take. state_open() finds them in the environment, makes them and their
+ * folders on first use with the modes of design 3, and refuses state on a
+ * network file system or of a newer version.
+ *
+ *	state_become_owner(&error);   programs that root may start
+ *	state_open(&state, &error);
+ *	rooms_open(&rooms, &state);   ... and so on
+ *	state_close(&state);
+ */
+#ifndef STATE_H
+#define STATE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define STATE_VERSION 1
+#define STATE_KEY_BYTES 32
+
+struct state {
+	int state; /* STATE_DIRECTORY, O_PATH */
+	int runtime; /* RUNTIME_DIRECTORY, O_PATH */
+	char state_path[4096];
+	char runtime_path[4096];
+};
+
+/* What was wrong, in one line: for the log. */
+struct state_error {
+	char text[4608];
+};
+
+/* Becomes the owner of STATE_DIRECTORY, group and all, where we are root and
+ * it exists and is not root's; so what root's commands leave behind, a handler
+ * can use. Call it before anything is opened. 0 or -errno with a text. */
+int state_become_owner(struct state_error *);
+
+/* Opens both, making what is not there. Returns 0, or -errno with a text:
+ * -EREMOTE a network file system, -EUCLEAN a newer or malformed version. */
+int state_open(struct state *, struct state_error *);
+void state_close(struct state *);
+
+/* Opens a folder of either directory for *at() calls (O_PATH|O_DIRECTORY):
+ * a descriptor, or -errno. The folders all exist once state_open returned. */
+int state_folder(int directory, const char *name);
+
+/* The host's secret, STATE_DIRECTORY/key, made at first use. 0 or -errno. */
+int state_key(const struct state *, unsigned char ret_key[STATE_KEY_BYTES]);
+
+/* A secret that is made once in a directory: reads name or, if it is not
+ * there, links a file of that many random bytes (at most 64) into place, mode
+ * 0600; two may try at once. 0 or -errno. */
+int state_secret(
+    int dir, const char *name, unsigned char *ret_bytes, size_t len);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * Accounts (and, with toychat, inboxes) in STATE_DIRECTORY/db/parlance.db:
+ * SQLite in WAL mode, synchronous=FULL, so that a call that returned 0 is on
+ * disk (design 5). Opened at first use; store_idle() closes it and gives its
+ * memory back while a connection waits.
+ *
+ *	store_init(&store, &state);
+ *	store_user_find(&store, "alice", 5, &user);
+ *	store_idle(&store);           any later call opens it again
+ *	store_release(&store);
+ *
+ * Errors, besides plain -errno: -ENOENT no such user; -EBUSY another writer
+ * held the database for LIMIT_LOCK_MS; -EIO a commit failed; -ENOSPC; -EROFS;
+ * -EUCLEAN schema of a newer version; -EKEYREVOKED a commit failed earlier and
+ * RUNTIME_DIRECTORY/failed/db says so.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "limits.h"
+#include "state.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+struct store {
+	const struct state *state;
+	struct sqlite3 *db; /* NULL: not open */
+	struct sqlite3_stmt *find;
+	int accounts; /* -1: not open */
+};
+
+struct store_user {
+	int64_t id;
+	char name[LIMIT_NAME + 1]; /* as it was given */
+	char password[LIMIT_PASSWORD_HASH + 1]; /* Argon2id string, or "" */
+	bool disabled;
+	bool deleted; /* the name stays taken: design 7 */
+};
+
+void store_init(struct store *, const struct state *);
+void store_idle(struct store *);
+void store_release(struct store *);
+
+/* Opens, creates and migrates the database: what handlers need before their
+ * sandbox where it does not exist yet. 0 or -errno. */
+int store_open(struct store *);
+
+/* The account of exactly this spelling (addressing is exact). */
+int store_user_find(
+    struct store *, const char *name, size_t len, struct store_user *ret);
+
+/* Adds an account with a password hash (auth.h); makes its accounts/ entry
+ * before the commit. -EEXIST: the name, or one that only differs in case, is
+ * taken or was once. The name must have passed name_check(). */
+int store_user_add(
+    struct store *, const char *name, size_t len, const char *password_hash);
+
+/* Changes; each -ENOENT for no such account, deleted ones too. */
+int store_user_set_password(
+    struct store *, const char *name, size_t len, const char *password_hash);
+int store_user_set_disabled(
+    struct store *, const char *name, size_t len, bool disabled);
+int store_user_delete(struct store *, const char *name, size_t len);
+
+/* Calls f for every account that is not deleted, by name. As rooms_each. */
+int store_user_each(
+    struct store *, int (*f)(void *arg, const struct store_user *), void *arg);
+
+/* Is the key (name.h) an account's, or was it? Looks at accounts/ only, no
+ * database: 1, 0 or -errno. */
+int account_exists(const struct state *, const char *key);
+
+#endif
