@@ -182,6 +182,13 @@ static char *value_trim(char *text)
 	return text;
 }
 
+/* A file may also say which host it belongs to: state.h reads these. */
+static bool is_place(const char *name, size_t len)
+{
+	return parse_is(name, len, "STATE_DIRECTORY") ||
+	       parse_is(name, len, "RUNTIME_DIRECTORY");
+}
+
 /* 0, or a text that says what is wrong with the line. */
 static const char *import_line(char *line)
 {
@@ -193,7 +200,7 @@ static const char *import_line(char *line)
 	name_len = strcspn(line, "=");
 	if (!line[name_len])
 		return "not NAME=VALUE";
-	if (!setting_find(line, name_len))
+	if (!setting_find(line, name_len) && !is_place(line, name_len))
 		return "no such setting";
 	line[name_len] = '\0';
 	if (setenv(line, value_trim(line + name_len + 1), 0) < 0)

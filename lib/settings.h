@@ -47,8 +47,10 @@ int settings_load(struct settings *, struct settings_error *);
 
 /* Sets in the environment what the EnvironmentFile= at path sets and the
  * environment does not. Lines: NAME=VALUE, blank, or a comment (# or ;); the
- * value may stand in quotes. Returns 0, -EINVAL (malformed or no such setting,
- * with path and line) or -errno. */
+ * value may stand in quotes. Besides settings it may set STATE_DIRECTORY and
+ * RUNTIME_DIRECTORY, so that PARLANCE_CONF alone names a host (design 3).
+ * Returns 0, -EINVAL (malformed or no such setting, with path and line) or
+ * -errno. */
 int settings_import(const char *path, struct settings_error *);
 
 /* The same for the file that PARLANCE_CONF names, which must then exist, else

@@ -87,26 +87,6 @@ static int find_paths(struct state *s, struct state_error *error)
 	return 0;
 }
 
-int state_become_owner(struct state_error *error)
-{
-	struct state s;
-	struct stat st;
-	int r;
-
-	if (geteuid() != 0)
-		return 0;
-	r = find_paths(&s, error);
-	if (r < 0)
-		return r;
-	if (stat(s.state_path, &st) < 0 || st.st_uid == 0)
-		return 0;
-	if (setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 ||
-	    setuid(st.st_uid) < 0)
-		return fail(
-		    error, -errno, s.state_path, "cannot become its owner");
-	return 0;
-}
-
 static bool is_network(const struct statfs *fs)
 {
 	switch ((unsigned long)fs->f_type) {
@@ -149,6 +129,46 @@ static int make_path(const char *path, mode_t mode)
 	if (mkdir(path, mode) < 0)
 		return errno == EEXIST ? 0 : -errno;
 	return chmod(path, mode) < 0 ? -errno : 1;
+}
+
+/* Where root would look is settled before we are root no more; a runtime
+ * directory that only root can make (below /run) is made here. */
+static int hand_over(
+    const struct state *s, const struct stat *owner, struct state_error *error)
+{
+	int r = make_path(s->runtime_path, 0711);
+
+	if (r < 0)
+		return fail(error, r, s->runtime_path, NULL);
+	if (r > 0 && chown(s->runtime_path, owner->st_uid, owner->st_gid) < 0)
+		return fail(error, -errno, s->runtime_path, NULL);
+	if (setenv("STATE_DIRECTORY", s->state_path, 1) < 0 ||
+	    setenv("RUNTIME_DIRECTORY", s->runtime_path, 1) < 0)
+		return fail(error, -ENOMEM, s->state_path, NULL);
+	return 0;
+}
+
+int state_become_owner(struct state_error *error)
+{
+	struct state s;
+	struct stat st;
+	int r;
+
+	if (geteuid() != 0)
+		return 0;
+	r = find_paths(&s, error);
+	if (r < 0)
+		return r;
+	if (stat(s.state_path, &st) < 0 || st.st_uid == 0)
+		return 0;
+	r = hand_over(&s, &st, error);
+	if (r < 0)
+		return r;
+	if (setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 ||
+	    setuid(st.st_uid) < 0)
+		return fail(
+		    error, -errno, s.state_path, "cannot become its owner");
+	return 0;
 }
 
 static int open_directory(const char *path, mode_t mode)

@@ -33,7 +33,9 @@ struct state_error {
 
 /* Becomes the owner of STATE_DIRECTORY, group and all, where we are root and
  * it exists and is not root's; so what root's commands leave behind, a handler
- * can use. Call it before anything is opened. 0 or -errno with a text. */
+ * can use. Call it before anything is opened. Sets both variables in the
+ * environment to the places where root looks, and makes RUNTIME_DIRECTORY for
+ * that owner if there is none. 0 or -errno with a text. */
 int state_become_owner(struct state_error *);
 
 /* Opens both, making what is not there. Returns 0, or -errno with a text:
