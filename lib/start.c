@@ -1,0 +1,146 @@
+#include "start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+void start_options(int argc, char **argv, const char *name, const char *help)
+{
+	if (argc < 2)
+		return;
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		(void)fputs(help, stdout);
+		exit(fflush(stdout) ? 111 : 0);
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		(void)printf("%s (parlance) %s\n", name, PARLANCE_VERSION);
+		exit(fflush(stdout) ? 111 : 0);
+	}
+	log_usage(name, "takes no arguments; it serves the client on standard "
+			"input and output (--help tells more)");
+}
+
+static void die_with(const char *text, int status)
+{
+	log_event(LOG_ERR, "start", "error", text);
+	exit(status);
+}
+
+void start_load(struct start *start, const char *door)
+{
+	struct settings_error wrong;
+	struct state_error error;
+
+	*start = (struct start){.door = door};
+	io_signals();
+	log_open(door, NULL);
+	if (settings_load(&start->settings, &wrong) < 0)
+		die_with(wrong.text, 100);
+	if (state_become_owner(&error) < 0 ||
+	    state_open(&start->state, &error) < 0)
+		die_with(error.text, 111);
+}
+
+/* Notes in RUNTIME_DIRECTORY that this boot was told already. */
+static bool first_this_boot(const struct state *s)
+{
+	char boot[64], noted[64];
+	ssize_t n = io_read_file(AT_FDCWD, BOOT_ID, boot, sizeof boot);
+	ssize_t m = io_read_file(s->runtime, "unconfined", noted, sizeof noted);
+	int fd;
+
+	if (n > 0 && n == m && memcmp(boot, noted, (size_t)n) == 0)
+		return false;
+	fd = openat(s->runtime, "unconfined",
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0) {
+		if (n > 0)
+			(void)io_pwrite(fd, boot, (size_t)n, 0);
+		(void)close(fd);
+	}
+	return true;
+}
+
+void start_confine(struct start *start, const struct sandbox_rule *rules)
+{
+	struct sandbox_missing missing;
+	struct log_line line;
+	int r;
+
+	r = sandbox_enter(
+	    &start->state, rules, start->settings.sandbox, &missing);
+	if (r < 0)
+		log_die("sandbox", r);
+	if (!missing.what || !first_this_boot(&start->state))
+		return;
+	log_begin(&line, LOG_WARNING, "sandbox");
+	log_string(&line, "missing", missing.what);
+	log_errno(&line, missing.error);
+	log_end(&line);
+}
+
+/* inetd and its like set no REMOTE_ADDR. */
+static int peer_of_socket(
+    int fd, char *address, size_t address_size, char *port, size_t port_size)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof peer;
+
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 ||
+	    (peer.ss_family != AF_INET && peer.ss_family != AF_INET6))
+		return -1;
+	return getnameinfo((struct sockaddr *)&peer, len, address,
+		   (socklen_t)address_size, port, (socklen_t)port_size,
+		   NI_NUMERICHOST | NI_NUMERICSERV)
+		   ? -1
+		   : 0;
+}
+
+static void peer_text(struct start *s, const char *address, const char *port)
+{
+	bool v6 = strchr(address, ':') != NULL;
+
+	(void)snprintf(s->peer, sizeof s->peer, "%s%.60s%s%s%.8s",
+	    v6 ? "[" : "", address, v6 ? "]" : "", *port ? ":" : "", port);
+}
+
+static void peer_find(struct start *s)
+{
+	const char *address = getenv("REMOTE_ADDR");
+	const char *port = getenv("REMOTE_PORT");
+	char a[NI_MAXHOST], p[NI_MAXSERV];
+	struct ucred cred;
+	socklen_t len = sizeof cred;
+
+	if (address && *address) {
+		peer_text(s, address, port ? port : "");
+		s->source = source_parse(address);
+	} else if (s->client.socket && peer_of_socket(s->client.in, a, sizeof a,
+					   p, sizeof p) == 0) {
+		peer_text(s, a, p);
+		s->source = source_parse(a);
+	} else if (s->client.socket && getsockopt(s->client.in, SOL_SOCKET,
+					   SO_PEERCRED, &cred, &len) == 0) {
+		(void)snprintf(
+		    s->peer, sizeof s->peer, "uid:%ju", (uintmax_t)cred.uid);
+	}
+}
+
+void start_client(struct start *start, int in, int out)
+{
+	int r = io_client(&start->client, in, out);
+
+	if (r < 0)
+		log_die("client", r);
+	peer_find(start);
+	log_open(start->door, start->peer[0] ? start->peer : NULL);
+}
