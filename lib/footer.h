@@ -40,13 +40,18 @@ struct footer_new {
 /* Does this line, given without its "\n", end a record? */
 bool footer_is(const char *line, size_t len);
 
-/* Takes a footer line, without its "\n", apart. A final CR does not count. */
+/* Takes a footer line, without its "\n", apart: fields stand between single
+ * spaces. A final CR does not count. What others wrote may be no UTF-8, of any
+ * length and hold control characters: text_clean() it before it is shown. */
 void footer_parse(struct footer *ret, const char *line, size_t len);
 
 /* The value of a key: true and *ret if it is there (the first counts). */
 bool footer_value(const struct footer *, const char *key, struct slice *ret);
 
-/* Writes a footer line with its "\n". Returns its length, or -ENOSPC. */
+/* Writes a footer line with its "\n". Returns its length, or -ENOSPC, or
+ * -EINVAL for a field that would be two, or another line, or no footer: an
+ * author or door that is empty or holds a space or a control character, an
+ * author with a backslash in front, a year past 9999. */
 int footer_format(char *out, size_t size, const struct footer_new *);
 
 /* Percent-encodes all but A-Za-z0-9._~- and back (file= and headers). Encode
