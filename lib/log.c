@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <unistr.h>
 
 static struct {
 	const char *door;
@@ -53,25 +54,36 @@ static bool wants_quotes(const char *text, size_t len)
 	return len == 0;
 }
 
-static bool is_c1(const unsigned char *at, size_t left)
+/* The length of a character of two or more bytes that may be shown as it is;
+ * 0 if it may not: C1 controls, and what is not UTF-8. */
+static size_t shown_as_is(const char *text, size_t left)
 {
-	return left >= 2 && at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
+	const uint8_t *at = (const uint8_t *)text;
+	int n = u8_mblen(at, left);
+
+	if (n < 2 || (at[0] == 0xc2 && at[1] < 0xa0))
+		return 0;
+	return (size_t)n;
 }
 
 static void add_escaped(struct buf *b, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
+		size_t wide = c < 0x80 ? 0 : shown_as_is(text + i, len - i);
 
-		if (c == '"' || c == '\\')
+		if (wide) {
+			buf_add(b, text + i, wide);
+			i += wide - 1;
+		} else if (c == '"' || c == '\\') {
 			buf_fmt(b, "\\%c", c);
-		else if (c == '\n')
+		} else if (c == '\n') {
 			buf_str(b, "\\n");
-		else if (c < ' ' || c == 0x7f ||
-			 is_c1((const unsigned char *)text + i, len - i))
+		} else if (c < ' ' || c >= 0x7f) {
 			buf_fmt(b, "\\x%02x", c);
-		else
+		} else {
 			buf_char(b, (char)c);
+		}
 	}
 }
 
