@@ -124,6 +124,10 @@ void log_begin(struct log_line *l, int priority, const char *event)
 	}
 	if (self.journal)
 		buf_fmt(&l->buf, "<%d>", priority);
+	if (self.door && !*self.door) {
+		buf_fmt(&l->buf, "event=%s", event);
+		return;
+	}
 	buf_fmt(&l->buf, "door=%s", self.door ? self.door : "parlance");
 	if (self.peer[0])
 		log_string(l, "peer", self.peer);

@@ -29,7 +29,8 @@ struct log_line {
 	char data[LIMIT_LOG];
 };
 
-/* Names the program (`door=`; it must stay valid) and its peer, or NULL. */
+/* Names the program (`door=`; it must stay valid) and its peer, or NULL. With
+ * "" lines begin with event=: serve speaks of many doors and peers. */
 void log_open(const char *door, const char *peer);
 
 /* Events above this priority (LOG_INFO: LOG_DEBUG) are dropped. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "parse.h"
+#include "proxies.h"
 
 #ifndef PARLANCE_SYSCONF
 #define PARLANCE_SYSCONF "/etc/parlance/parlance.conf"
@@ -13,7 +14,15 @@
 
 #define SIZE_LIMIT ((uint64_t)1 << 40)
 
-enum kind { KIND_COUNT, KIND_SIZE, KIND_TIME, KIND_BOOL, KIND_WORD, KIND_TEXT };
+enum kind {
+	KIND_COUNT,
+	KIND_SIZE,
+	KIND_TIME,
+	KIND_BOOL,
+	KIND_WORD,
+	KIND_TEXT,
+	KIND_PROXIES
+};
 
 struct setting {
 	const char *name;
@@ -40,7 +49,7 @@ static const struct setting table[] = {
     {"PARLANCE_CONNECTIONS_PER_SOURCE", KIND_COUNT, AT(connections_source), 1,
 	1000000, "50",
 	"Connections at once from one address (IPv6: from one /64)."},
-    {"PARLANCE_TRUSTED_PROXIES", KIND_TEXT, AT(trusted_proxies), 0, 0, "",
+    {"PARLANCE_TRUSTED_PROXIES", KIND_PROXIES, AT(trusted_proxies), 0, 0, "",
 	"Addresses or CIDRs whose word about the peer's address is believed."},
     {"PARLANCE_HASH_SLOTS", KIND_COUNT, AT(hash_slots), 1, 64, "2",
 	"Passwords hashed at once on this host; each takes 19 MiB."},
@@ -105,6 +114,16 @@ static int parse_count(const struct setting *s, const char *text, uint64_t *ret)
 	return 0;
 }
 
+static int parse_proxies(const char *text, const char **ret)
+{
+	struct proxies p;
+	int r = proxies_parse(&p, text, strlen(text), NULL);
+
+	if (r == 0)
+		*ret = text;
+	return r;
+}
+
 static int setting_store(
     const struct setting *s, const char *text, struct settings *settings)
 {
@@ -115,6 +134,8 @@ static int setting_store(
 		return parse_bool(text, at);
 	case KIND_WORD:
 		return parse_sandbox(text, at);
+	case KIND_PROXIES:
+		return parse_proxies(text, at);
 	case KIND_TEXT:
 		*(const char **)at = text;
 		return 0;
@@ -131,6 +152,12 @@ static void describe(const struct setting *s, char *text, size_t size)
 		break;
 	case KIND_WORD:
 		(void)snprintf(text, size, "require, try or off");
+		break;
+	case KIND_PROXIES:
+		(void)snprintf(text, size,
+		    "up to %d addresses or CIDRs, with commas or blanks "
+		    "between",
+		    PROXIES_MAX);
 		break;
 	case KIND_TEXT:
 		(void)snprintf(text, size, "text");

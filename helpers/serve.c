@@ -1,0 +1,250 @@
+/*
+ * serve [-u USER] DOOR=ADDRESS...
+ *
+ * The accept loop: one handler process for each connection, for hosts without
+ * systemd and for speed. DOOR is chatfile, hchat, bcs or toychat. ADDRESS is
+ * HOST:PORT, [V6]:PORT, *:PORT or :PORT (every address of the host), or /path
+ * (a Unix socket, mode 0666); a door may have several. systemd may hand over
+ * listening sockets instead, named (FileDescriptorName=) after their doors.
+ *
+ * Limits: PARLANCE_CONNECTIONS a door: the next ones wait in the backlog.
+ * PARLANCE_CONNECTIONS_PER_SOURCE: the next one is closed, and that is logged
+ * once (event=limit); loopback and PARLANCE_TRUSTED_PROXIES are exempt. When
+ * descriptors, processes or memory run out, nothing is accepted until a
+ * handler ends, or for a second.
+ *
+ * Signals: SIGTERM, SIGINT and SIGHUP drain: no more is accepted, handlers
+ * finish what they are at within 10 s, and are killed then, or when a second
+ * signal comes. fanout is started beside it, unless systemd did, and again
+ * when it dies.
+ *
+ * Files: /path and /path.lock; parlance.conf is read (PARLANCE_CONF);
+ * STATE_DIRECTORY and RUNTIME_DIRECTORY are made. Started as root it becomes
+ * their owner, or USER and makes them his.
+ *
+ * Log: event=listening door=D address=A for each once all are up; event=exit
+ * door=D pid=P signal=N peer=A for a handler that died of a signal.
+ *
+ * Exit codes: 0 drained; 100 usage or configuration; 111 the system failed.
+ */
+#include "serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/state.h"
+
+static const char help[] =
+    "usage: serve [-u USER] DOOR=ADDRESS...\n"
+    "\n"
+    "Accepts connections and starts a handler process for each.\n"
+    "\n"
+    "  DOOR     chatfile, hchat, bcs or toychat\n"
+    "  ADDRESS  HOST:PORT, [V6]:PORT, *:PORT (every address) or /path\n"
+    "           (a Unix socket); port 0 picks a free one\n"
+    "  -u USER  run as USER, to whom the state then belongs\n"
+    "\n"
+    "See parlance-serve(8).\n";
+
+void serve_die(const char *event, const char *key, const char *value, int error)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERR, event);
+	if (key)
+		log_string(&line, key, value);
+	log_errno(&line, error);
+	log_end(&line);
+	exit(111);
+}
+
+void serve_refuse(const char *key, const char *value, const char *what)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERR, "start");
+	if (key)
+		log_string(&line, key, value);
+	log_string(&line, "error", what);
+	log_end(&line);
+	exit(100);
+}
+
+/* An accepted connection must never become descriptor 0, 1 or 2. */
+static void fill_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2 && fcntl(fd, F_SETFD, 0) == 0);
+	if (fd > 2)
+		(void)close(fd);
+}
+
+static void find_folder(struct serve *s)
+{
+	ssize_t n = readlink("/proc/self/exe", s->folder, sizeof s->folder - 1);
+
+	if (n <= 0)
+		serve_die("start", "path", "/proc/self/exe", -errno);
+	s->folder[n] = '\0';
+	*strrchr(s->folder, '/') = '\0';
+}
+
+static void load_settings(struct serve *s)
+{
+	struct settings_error wrong;
+	struct proxies_fault bad;
+	const char *text;
+	int r = settings_import_default(&wrong);
+
+	if (r == 0)
+		r = settings_load(&s->settings, &wrong);
+	if (r < 0)
+		serve_refuse(NULL, NULL, wrong.text);
+	text = s->settings.trusted_proxies;
+	if (proxies_parse(&s->proxies, text, strlen(text), &bad) < 0)
+		serve_refuse("PARLANCE_TRUSTED_PROXIES", text, "malformed");
+}
+
+/* One DOOR=ADDRESS; each kind of socket has its turn. */
+static void listen_at(struct serve *s, const char *argument, bool local)
+{
+	size_t len = strcspn(argument, "=");
+	struct door *door = door_find(s, argument, len);
+	struct address address;
+
+	if (!argument[len])
+		serve_refuse("argument", argument, "not DOOR=ADDRESS");
+	if (!door)
+		serve_refuse("argument", argument,
+		    "no such door (chatfile, hchat, bcs and toychat are)");
+	if (address_split(argument + len + 1, &address) < 0)
+		serve_refuse("argument", argument,
+		    "the address is not HOST:PORT, [V6]:PORT, *:PORT or /path");
+	if (address.local != local)
+		return;
+	if (local)
+		listen_local_or_die(s, door, &address);
+	else
+		listen_inet_or_die(s, door, &address);
+}
+
+static void become_owner(const char *user)
+{
+	struct state_error error;
+	struct state state;
+
+	if (user)
+		user_become_or_die(user);
+	else if (state_become_owner(&error) < 0)
+		serve_die("start", "state", error.text, -EPERM);
+	if (state_open(&state, &error) < 0) {
+		log_event(LOG_ERR, "start", "error", error.text);
+		exit(111);
+	}
+	if (setenv("STATE_DIRECTORY", state.state_path, 1) < 0 ||
+	    setenv("RUNTIME_DIRECTORY", state.runtime_path, 1) < 0)
+		serve_die("start", NULL, NULL, -ENOMEM);
+	state_close(&state);
+}
+
+static void find_handlers(struct serve *s)
+{
+	struct door *door;
+	int r;
+
+	for (size_t i = 0; i < s->listener_count; i++) {
+		door = s->listeners[i].door;
+		r = program_find(s, door->name, door->handler);
+		if (r < 0)
+			serve_die("start", "handler", door->name, r);
+	}
+}
+
+static void say_listening(const struct serve *s)
+{
+	struct log_line line;
+
+	for (size_t i = 0; i < s->listener_count; i++) {
+		log_begin(&line, LOG_INFO, "listening");
+		log_string(&line, "door", s->listeners[i].door->name);
+		log_string(&line, "address", s->listeners[i].address);
+		log_end(&line);
+	}
+	(void)sd_notify(0, "READY=1");
+}
+
+/* Low ports while we may be root, then the rest as who we are to be. */
+static void set_up(
+    struct serve *s, const char *user, char *const *addresses, int count)
+{
+	int inherited;
+
+	load_settings(s);
+	find_folder(s);
+	inherited = listen_inherited_or_die(s);
+	if (!inherited && !count)
+		log_usage("serve", "no DOOR=ADDRESS (--help tells more)");
+	for (int i = 0; i < count; i++)
+		listen_at(s, addresses[i], false);
+	become_owner(user);
+	for (int i = 0; i < count; i++)
+		listen_at(s, addresses[i], true);
+	find_handlers(s);
+	children_prepare_or_die();
+	loop_open_or_die(s);
+	s->with_helpers = !inherited;
+	helpers_init(s);
+}
+
+static const char *options(int argc, char **argv)
+{
+	static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'}, {0}};
+	const char *user = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "hu:", longs, NULL)) >= 0) {
+		switch (c) {
+		case 'u':
+			user = optarg;
+			break;
+		case 'h':
+			(void)fputs(help, stdout);
+			exit(fflush(stdout) ? 111 : 0);
+		case 'V':
+			(void)printf("serve (parlance) %s\n", PARLANCE_VERSION);
+			exit(fflush(stdout) ? 111 : 0);
+		default:
+			exit(100);
+		}
+	}
+	return user;
+}
+
+int main(int argc, char **argv)
+{
+	static struct serve s = {
+	    .doors = {{.name = "chatfile"}, {.name = "hchat"}, {.name = "bcs"},
+		{.name = "toychat"}}};
+	const char *user = options(argc, argv);
+
+	fill_standard();
+	log_open("", NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	set_up(&s, user, argv + optind, argc - optind);
+	say_listening(&s);
+	loop_run(&s);
+	return 0;
+}

@@ -1,0 +1,151 @@
+/*
+ * How a connection is handed to a handler: fork and exec, with the connection
+ * as descriptors 0 and 1. All that another way (a template process a door)
+ * would replace is handler_start().
+ *
+ * vfork, since fork would copy our page tables and posix_spawn asks for the
+ * disposition of each of 64 signals. The child shares our memory until it
+ * executes, so it makes system calls and touches nothing else.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "serve.h"
+
+/* What is between a service manager and us is nobody else's. */
+static const char *const private[] = {"REMOTE_ADDR", "REMOTE_PORT",
+    "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID",
+    "LISTEN_FDS", "LISTEN_FDNAMES"};
+
+/* The environment of children: ours, behind two places for the peer. */
+static char **environment;
+
+struct start {
+	const char *path;
+	char **environment;
+	int connection; /* -1: none */
+	pid_t parent; /* should it die, so does the child; 0: it need not */
+};
+
+int program_find(
+    const struct serve *s, const char *name, char ret_path[PATH_MAX])
+{
+	static const char *const where[] = {"", "../handlers/"};
+	int n, r = -ENOENT;
+
+	for (size_t i = 0; i < 2; i++) {
+		n = snprintf(
+		    ret_path, PATH_MAX, "%s/%s%s", s->folder, where[i], name);
+		if (n < 0 || n >= PATH_MAX)
+			return -ENAMETOOLONG;
+		if (access(ret_path, X_OK) == 0)
+			return 0;
+		if (errno != ENOENT)
+			r = -errno;
+	}
+	return r;
+}
+
+static bool is_private(const char *variable)
+{
+	size_t len = strcspn(variable, "=");
+
+	for (size_t i = 0; i < sizeof private / sizeof private[0]; i++)
+		if (strncmp(variable, private[i], len) == 0 && !private[i][len])
+			return true;
+	return false;
+}
+
+void children_prepare_or_die(void)
+{
+	size_t count = 0, at = 2;
+
+	while (environ[count])
+		count++;
+	environment = calloc(count + 3, sizeof *environment);
+	if (!environment)
+		serve_die("start", NULL, NULL, -ENOMEM);
+	for (size_t i = 0; i < count; i++)
+		if (!is_private(environ[i]))
+			environment[at++] = environ[i];
+}
+
+/* In the child. SIGTERM stays blocked, as io_signals() keeps it, so that none
+ * is lost before the handler is ready for it; a terminal's Ctrl-C is for us,
+ * who then drain. Returns an errno. */
+static int child_exec(const struct start *start)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	char *argv[] = {(char *)start->path, NULL};
+	sigset_t mask;
+
+	(void)sigaction(SIGINT, &ignore, NULL);
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGTERM);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
+	if (start->connection >= 0 &&
+	    (dup2(start->connection, 0) < 0 || dup2(start->connection, 1) < 0))
+		return errno;
+	if (start->parent) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != start->parent)
+			return ESRCH;
+	}
+	(void)execve(start->path, argv, start->environment);
+	return errno;
+}
+
+static int child_start(const struct start *start, pid_t *ret_pid)
+{
+	volatile int error = 0; /* the child's word: its memory is ours */
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		error = child_exec(start);
+		_exit(127);
+	}
+	if (pid < 0)
+		return -errno;
+	if (error) {
+		(void)waitpid(pid, NULL, 0);
+		return -error;
+	}
+	*ret_pid = pid;
+	return 0;
+}
+
+int handler_start(const struct door *door, int connection,
+    const struct peer *peer, pid_t *ret_pid)
+{
+	char address[sizeof "REMOTE_ADDR=" + INET6_ADDRSTRLEN];
+	char port[sizeof "REMOTE_PORT=65535"];
+	struct start start = {.path = door->handler, .connection = connection};
+
+	start.environment = environment + 2;
+	if (peer->address[0]) {
+		(void)snprintf(
+		    address, sizeof address, "REMOTE_ADDR=%s", peer->address);
+		(void)snprintf(port, sizeof port, "REMOTE_PORT=%hu",
+		    (unsigned short)peer->port);
+		start.environment = environment;
+		environment[0] = address;
+		environment[1] = port;
+	}
+	return child_start(&start, ret_pid);
+}
+
+int helper_start(const char *path, pid_t *ret_pid)
+{
+	struct start start = {.path = path,
+	    .environment = environment + 2,
+	    .connection = -1,
+	    .parent = getpid()};
+
+	return child_start(&start, ret_pid);
+}
