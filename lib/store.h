@@ -9,10 +9,20 @@
  *	store_idle(&store);           any later call opens it again
  *	store_release(&store);
  *
- * Errors, besides plain -errno: -ENOENT no such user; -EBUSY another writer
- * held the database for LIMIT_LOCK_MS; -EIO a commit failed; -ENOSPC; -EROFS;
- * -EUCLEAN schema of a newer version; -EKEYREVOKED a commit failed earlier and
- * RUNTIME_DIRECTORY/failed/db says so.
+ * Errors, besides plain -errno: -ENOENT no such user, or no database yet;
+ * -EBUSY another writer held the database for LIMIT_LOCK_MS; -EIO a commit
+ * failed and will not show up later; -ENOSPC; -EROFS; -EUCLEAN schema of a
+ * newer version; -EBADMSG no database, or a damaged one; -EKEYREVOKED a commit
+ * failed earlier, so did taking it back, and RUNTIME_DIRECTORY/failed/db says
+ * so: nothing is written until it is repaired.
+ *
+ * A process has one store at a time. In a sandbox it needs READ, WRITE, MAKE
+ * and REMOVE in db/, MAKE and WRITE in failed/ (to write), and to add users
+ * MAKE, REMOVE and LIST in accounts/. The database is made whole under another
+ * name below db/ (this needs LIST there): do that before the sandbox.
+ *
+ * It locks accounts/ (flock) while it adds a user, db/ while it makes the
+ * database, and otherwise leaves locking to SQLite.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -31,7 +41,6 @@ struct store {
 	const struct state *state;
 	struct sqlite3 *db; /* NULL: not open */
 	struct sqlite3_stmt *find;
-	int accounts; /* -1: not open */
 };
 
 struct store_user {
@@ -46,11 +55,13 @@ void store_init(struct store *, const struct state *);
 void store_idle(struct store *);
 void store_release(struct store *);
 
-/* Opens, creates and migrates the database: what handlers need before their
- * sandbox where it does not exist yet. 0 or -errno. */
+/* Opens, creates and migrates the database. Only who writes needs to call it,
+ * before its sandbox: where nobody was ever added, finding a user is -ENOENT
+ * and makes nothing, so it works on a read-only state. 0 or -errno. */
 int store_open(struct store *);
 
-/* The account of exactly this spelling (addressing is exact). */
+/* The account of exactly this spelling (addressing is exact), a deleted one
+ * too. *ret is set on 0 only. */
 int store_user_find(
     struct store *, const char *name, size_t len, struct store_user *ret);
 
