@@ -1,9 +1,19 @@
 /*
  * What one source may do how often, remembered across processes in
- * RUNTIME_DIRECTORY/rate: a fixed table of slots keyed by source and kind,
- * mapped shared, under flock. A full table forgets its least recent. A source
- * is an IPv4 address (an IPv4-mapped IPv6 one too) or an IPv6 /64; loopback
- * addresses count like others, each its own.
+ * RUNTIME_DIRECTORY/rate: a fixed hash table of slots keyed by source and
+ * kind, with a few neighbouring slots for each; where those are taken, the
+ * least recent is forgotten. A source is an IPv4 address (an IPv4-mapped IPv6
+ * one too) or an IPv6 /64; loopback addresses count like others, each its own.
+ *
+ *	rate_open(&rate, &state);          before the sandbox
+ *	wait = rate_login_failed(&rate, source_parse(getenv("REMOTE_ADDR")));
+ *	rate_close(&rate);
+ *
+ * The file is read and written through its descriptor, never mapped, so one
+ * that is cut short kills nobody; whatever does not look like a table is begun
+ * anew. Each call holds flock on it for a few microseconds and gives up after
+ * LIMIT_LOCK_MS. Time is clock_now(), whole seconds; what lies in the future
+ * is forgotten.
  */
 #ifndef RATE_H
 #define RATE_H
@@ -32,11 +42,13 @@ int rate_open(struct rate *, const struct state *); /* makes it; 0, -errno */
 void rate_close(struct rate *);
 
 /* A failed log-in: counts it and returns how long, in ms, its answer is to be
- * delayed: from the fourth in a minute one second more each, up to 8 s. */
+ * delayed: from the fourth in a minute one second more each, up to 8 s. Where
+ * the table cannot be had, the first delay. (clarifications, "Who speaks") */
 int64_t rate_login_failed(struct rate *, struct source);
 
-/* A token from a bucket of `burst` that fills at `per_minute`: returns 0, or
- * the whole seconds (>= 1) until the next one (Retry-After). */
+/* A token from a bucket of `burst` that fills at `per_minute` (both at most
+ * 2^31, 0 counts as 1): returns 0, or the whole seconds (>= 1) until the next
+ * one (Retry-After), or -errno. */
 int64_t rate_take(struct rate *, enum rate_kind, struct source, uint64_t burst,
     uint64_t per_minute);
 
