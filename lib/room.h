@@ -22,14 +22,25 @@
  * the index must be built. A room file that was replaced or edited by hand is
  * noticed: every call follows the path.
  *
+ * A record that its writer left whole but not indexed (it was killed between
+ * the two) is shown by the next append or by room_settle(), not by opening or
+ * looking: most such tails are a living writer's, waiting for the disk.
+ *
+ * What a confined door needs (sandbox.h): rooms READ|WRITE|MAKE|REMOVE (and
+ * LIST for rooms_each), meta READ, lost MAKE|WRITE|REMOVE, index
+ * READ|WRITE|MAKE|REMOVE, failed READ|MAKE|WRITE. rooms_open() goes before the
+ * sandbox. Files in index/ whose names begin with "." are being built.
+ *
  * Errors, besides plain -errno:
  *   -ENOENT     no such room
- *   -EINVAL     not a room's name
+ *   -EINVAL     not a room's name, or what has it is no regular file
  *   -EBUSY      the lock was not to be had within LIMIT_LOCK_MS
  *   -EUCLEAN    closed: damage of more than LIMIT_TORN bytes (appends only)
- *   -EKEYREVOKED closed: a sync failed earlier (RUNTIME_DIRECTORY/failed/)
+ *   -EKEYREVOKED closed: a sync failed earlier (RUNTIME_DIRECTORY/failed/);
+ *               reading too, if there is no index that says what is on disk
  *   -EIO        this call's own sync failed; the room is now marked so
  *   -ENOSPC, -EDQUOT, -EFBIG   nothing was stored
+ *   -EACCES, -EROFS   the room file can only be read (appends only)
  */
 #ifndef ROOM_H
 #define ROOM_H
@@ -60,16 +71,28 @@ struct rooms {
 	void *notice_arg;
 };
 
+enum room_mode {
+	ROOM_READ, /* the room must exist: -ENOENT, from room_look() too */
+	ROOM_CREATE, /* it need not: it is empty until an append makes it */
+};
+
 struct room {
 	const struct rooms *rooms;
 	char name[LIMIT_ROOM_NAME + 1];
-	int fd; /* the room file; below end its bytes never change */
-	int index; /* -1 until needed */
-	dev_t dev; /* which file fd is */
-	ino_t ino;
+	enum room_mode mode;
+	int fd; /* the room file; below end its bytes never change; -1: none */
+	int index;
 	uint64_t count; /* records seen in the index: numbers 1 to count */
 	uint64_t end; /* where the last of them ends; 0 if none */
-	uint64_t whole; /* bytes below this are known to be whole records */
+
+	/* For room*.c alone. */
+	dev_t dev; /* which file fd is */
+	ino_t ino;
+	int64_t born; /* its birth time, seconds and nanoseconds, or 0 */
+	uint32_t born_ns;
+	int read_only; /* 0, or the -errno of opening it for writing */
+	bool made; /* an append made it, and nothing stands in it yet */
+	unsigned loads; /* how often an index was loaded or built */
 };
 
 /* Where record `number` stands: [start, end), footer line included. */
@@ -107,11 +130,6 @@ struct room_posted {
 	char footer[LIMIT_FOOTER]; /* the footer line, "\n" included */
 };
 
-enum room_mode {
-	ROOM_READ, /* the room must exist: -ENOENT */
-	ROOM_CREATE, /* an empty one is made where there is none */
-};
-
 /* NAME matching [A-Za-z0-9_-]{1,64}? An hchat id (32 lowercase hex digits)? */
 bool room_name_ok(const char *name, size_t len);
 bool room_name_is_id(const char *name, size_t len);
@@ -121,14 +139,15 @@ int rooms_open(struct rooms *, const struct state *);
 void rooms_close(struct rooms *);
 
 /* Opens a room, builds its index if need be (which repairs a torn tail), and
- * looks. On failure *room is closed. */
+ * looks. 0, or -errno: then *room is closed. */
 int room_open(struct room *, const struct rooms *, const char *name, size_t len,
     enum room_mode);
 void room_close(struct room *);
 
 /* Brings count and end up to date; reopens a room whose path names another
  * file now. Two system calls where nothing happened. 1 if count or end
- * changed or the file is another one, 0 if not, -errno. */
+ * changed or the file is another one, 0 if not, -errno. Appending and settling
+ * bring them up to date, too: what is new is what lies past your own cursor. */
 int room_look(struct room *);
 
 /* Where a record stands. 0, -ENOENT if number is 0 or above count. */
@@ -145,8 +164,10 @@ int room_read(const struct room *, uint64_t offset, void *, size_t len);
 void room_record(const char *record, size_t len, struct slice *ret_body,
     struct footer *ret_footer);
 
-/* Appends a record: on return of 0 it is on disk and indexed, and everyone
- * waiting is being rung. Nothing is left behind on failure. */
+/* Appends a record, to a new file if the path names none: on return of 0 it is
+ * on disk and indexed, and everyone waiting is being rung. On failure nothing
+ * of it is shown to anyone, and but for -EIO and -EKEYREVOKED nothing is left
+ * behind. *ret is written on success only. */
 int room_append(struct room *, const struct room_post *, struct room_posted *);
 
 /* Shows what a writer killed between its write and its index left whole: if

@@ -1,0 +1,403 @@
+#include "room_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "io.h"
+
+/* What one pread takes in under the lock: the footer before the index' end
+ * and what is not indexed yet. */
+#define WINDOW 16384
+#define WINDOW_BACK 512
+
+/* The file is replaced or its index rebuilt while we append: begin anew, so
+ * often. */
+#define TRIES 8
+
+/* --- under the lock: index and tail --- */
+
+/* Is what the index names the file's, and the rest whole? Fills tail with the
+ * rest. 0, -ESTALE if the index does not fit; *ret_whole < size if torn. */
+static int look_at_tail(
+    struct room *room, uint64_t size, struct tail *tail, uint64_t *ret_whole)
+{
+	char window[WINDOW];
+	size_t back = room->end < WINDOW_BACK ? (size_t)room->end : WINDOW_BACK;
+	uint64_t rest = size - room->end;
+	size_t len = back + (rest < WINDOW - back ? (size_t)rest : 0);
+	int r = io_pread(room->fd, window, len, room->end - back);
+
+	if (r < 0)
+		return r;
+	r = room->end == 0 ? 1
+			   : scan_ends_record(window, back, back == room->end);
+	if (r == -EAGAIN)
+		r = scan_file_ends_record(room->fd, room->end);
+	if (r <= 0)
+		return r < 0 ? r : -ESTALE;
+	tail_init(tail, room->end);
+	if (len - back == rest)
+		return scan_memory(window + back, (size_t)rest, room->end,
+		    tail_found, tail, ret_whole);
+	return scan_file(
+	    room->fd, room->end, size, tail_found, tail, ret_whole);
+}
+
+/* Builds the index anew. Afterwards nothing is left to index. */
+static int rebuild(struct room *room, uint64_t size, struct tail *tail)
+{
+	int torn, r = index_build(room, size, &size, &torn);
+
+	if (r < 0)
+		return r;
+	tail_init(tail, size);
+	return torn;
+}
+
+/* Brings the index that is open, or the one that is there, up to date. 1, 0 if
+ * it must be built, -errno. */
+static int take_index(struct room *room)
+{
+	int r;
+
+	if (room->index < 0)
+		return index_load(room);
+	r = index_refresh(room);
+	if (r != 0)
+		return r;
+	/* Replaced: by someone who repaired the room after a failed sync,
+	 * maybe. Then this descriptor still has that failure to tell. */
+	return -ESTALE;
+}
+
+static int prepare(struct room *room, uint64_t size, struct tail *ret)
+{
+	char lost[ROOM_LOST_NAME];
+	uint64_t whole;
+	int r = take_index(room);
+
+	if (r < 0)
+		return r;
+	r = r == 0 || room->end > size ? -ESTALE
+				       : look_at_tail(room, size, ret, &whole);
+	if (r == -ESTALE)
+		return rebuild(room, size, ret);
+	if (r < 0 || whole == size)
+		return r;
+	return size - whole > LIMIT_TORN ? -EUCLEAN
+					 : room_cut(room, whole, size, lost);
+}
+
+/* --- writing --- */
+
+/* The footer's keys, with the Idempotency-Key among them. */
+static int make_footer(const struct room_post *post, struct room_posted *p)
+{
+	char keys[LIMIT_FOOTER];
+	struct footer_new new = {post->author, clock_now(), post->door, keys};
+	int n = snprintf(keys, sizeof keys, "%s%s%s%s", post->keys,
+	    post->key && *post->keys ? " " : "", post->key ? "key=" : "",
+	    post->key ? post->key : "");
+
+	if (n < 0 || (size_t)n >= sizeof keys)
+		return -EINVAL;
+	n = footer_format(p->footer, sizeof p->footer, &new);
+	if (n < 0)
+		return -EINVAL;
+	p->footer_len = (size_t)n;
+	return 0;
+}
+
+/* Writes the record at the end, which is `start`, or nothing. */
+static int write_record(
+    struct room *room, const struct room_post *post, struct room_posted *p)
+{
+	struct iovec iov[] = {
+	    {(void *)(uintptr_t)post->body, post->body_len},
+	    {(void *)(uintptr_t) "\n", post->newline},
+	    {p->footer, p->footer_len},
+	};
+	size_t len = post->body_len + post->newline + p->footer_len;
+	ssize_t n = writev(room->fd, iov, 3);
+	int r = n < 0 ? -errno : -ENOSPC;
+
+	p->end = p->start + len;
+	if (n == (ssize_t)len)
+		return 0;
+	/* If this fails, too, what is there is torn, and the next repairs. */
+	if (n > 0 && ftruncate(room->fd, (off_t)p->start) < 0)
+		return r;
+	return r;
+}
+
+/* An append that made the room and failed takes it away again. */
+static void unmake(struct room *room, uint64_t size)
+{
+	char file[ROOM_FILE_NAME];
+
+	if (!room->made || size > 0)
+		return;
+	room_file_name(room->name, file);
+	(void)unlinkat(room->rooms->rooms, file, 0);
+	(void)unlinkat(room->rooms->index, room->name, 0);
+}
+
+/* --- the whole of it --- */
+
+/* Makes all up to the tail's end durable and visible. */
+static int publish(struct room *room, const struct tail *tail)
+{
+	int r = room_sync(room);
+
+	/* Another process' sync may have failed, and told it, not us. */
+	if (r == 0 && room_failed(room->rooms, room->name))
+		r = -EKEYREVOKED;
+	return r < 0 ? r : index_add(room, tail);
+}
+
+/* Takes the lock with index and tail made sure of. */
+int room_lock_prepared(struct room *room, bool create, struct tail *tail)
+{
+	uint64_t size;
+	int r;
+
+	if (room_failed(room->rooms, room->name))
+		return -EKEYREVOKED;
+	for (int i = 0; i < TRIES; i++) {
+		r = room_lock(room, create, &size);
+		if (r < 0)
+			return r;
+		r = prepare(room, size, tail);
+		if (r == 0)
+			return 0;
+		if (r != -ESTALE)
+			unmake(room, size);
+		room_unlock(room);
+		if (r != -ESTALE)
+			return r;
+		room_detach(room);
+	}
+	return -EBUSY;
+}
+
+/* Where the record begins that a scan for what stands at or after offset
+ * starts with. */
+static int record_at(
+    const struct room *room, uint64_t offset, uint64_t *ret_start)
+{
+	struct room_span span;
+	uint64_t number;
+	int r = room_number_at(room, offset, &number);
+
+	if (r == 0 && number > room->count) {
+		*ret_start = room->end;
+		return 0;
+	}
+	if (r == 0)
+		r = room_find(room, number, &span);
+	if (r == 0)
+		*ret_start = span.start;
+	return r;
+}
+
+/* What was scanned for the key before the lock was taken. */
+struct scanned {
+	unsigned loads; /* of this index */
+	uint64_t end; /* up to here */
+};
+
+/* Looks for the key in [since, end) of what is visible. 1 with *p, 0, -errno.
+ */
+static int find_visible(struct room *room, const struct room_post *post,
+    struct scanned *s, struct room_posted *p)
+{
+	uint64_t start;
+	int r = room_look(room);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r >= 0)
+		r = record_at(room, post->since, &start);
+	if (r < 0)
+		return r;
+	s->loads = room->loads;
+	s->end = room->end;
+	return start < s->end ? match_key(room, post, start, s->end, p) : 0;
+}
+
+/* The same for the rest, under the lock. */
+static int find_rest(struct room *room, const struct room_post *post,
+    const struct scanned *s, uint64_t size, struct room_posted *p)
+{
+	uint64_t start;
+	int r = record_at(room, post->since, &start);
+
+	if (r < 0)
+		return r;
+	if (s->loads == room->loads && s->end > start)
+		start = s->end;
+	return match_key(room, post, start, size, p);
+}
+
+/* Under the lock: writes the record, or finds that it is there. 0, or 1 if
+ * it was, or -errno. */
+static int put(struct room *room, const struct room_post *post,
+    const struct scanned *s, uint64_t size, struct room_posted *p)
+{
+	int r = 0;
+
+	if (post->since > size)
+		return -ERANGE;
+	if (post->key)
+		r = find_rest(room, post, s, size, p);
+	if (r == 0)
+		r = make_footer(post, p);
+	if (r != 0)
+		return r;
+	p->start = size;
+	return write_record(room, post, p);
+}
+
+/* Is the record still there? 1 with *p where it is now, 0 or -errno. */
+static int find_again(struct room *room, const struct room_post *post,
+    uint64_t size, struct room_posted *p)
+{
+	uint64_t from;
+	int r = 0;
+
+	if (p->end <= size)
+		r = match_same(room, post, p->start, p->end, p);
+	if (r != 0)
+		return r;
+	/* The file was edited or replaced: somewhere near its end, then. */
+	r = record_at(room, size > LIMIT_TORN ? size - LIMIT_TORN : 0, &from);
+	return r < 0 ? r : match_same(room, post, from, size, p);
+}
+
+/* Between our write and its index entry the index was replaced, or someone
+ * who holds its lock does not go on (`busy`; then this builds it anew). 0 if
+ * the record is indexed, -ESTALE if that happened again, -ENOENT if the file
+ * was replaced by one without the record, -EIO if it is the same file, so that
+ * a repair took the record away. */
+static int confirm(struct room *room, const struct room_post *post, bool busy,
+    struct room_posted *p)
+{
+	dev_t dev = room->dev;
+	ino_t ino = room->ino;
+	struct tail tail;
+	uint64_t size;
+	int torn, r = room_lock_prepared(room, false, &tail);
+
+	if (r < 0)
+		return r;
+	r = find_again(room, post, tail.size, p);
+	if (r == 0)
+		r = room->dev == dev && room->ino == ino ? -EIO : -ENOENT;
+	if (r == 1 && busy)
+		r = index_build(room, tail.size, &size, &torn);
+	room_unlock(room);
+	return r < 0 ? r : publish(room, &tail);
+}
+
+/* The record stands at p->start; makes all of the tail durable and visible. */
+static int finish(struct room *room, const struct room_post *post,
+    const struct tail *tail, struct room_posted *p)
+{
+	int r = publish(room, tail);
+
+	if (r == -EBUSY)
+		r = confirm(room, post, true, p);
+	for (int i = 0; i < TRIES && r == -ESTALE; i++)
+		r = confirm(room, post, false, p);
+	if (r == 0)
+		r = room_number_at(room, p->start, &p->number);
+	p->size = p->repeated ? room->end : p->end;
+	return r;
+}
+
+/* 0, -ENOENT to begin anew, or -errno. */
+static int append_once(
+    struct room *room, const struct room_post *post, struct room_posted *p)
+{
+	struct scanned scanned = {0};
+	struct tail tail;
+	int r = 0;
+
+	p->repeated = true;
+	if (post->key)
+		r = find_visible(room, post, &scanned, p);
+	if (r == 1) {
+		p->size = room->end;
+		return room_number_at(room, p->start, &p->number);
+	}
+	if (r == 0)
+		r = room_lock_prepared(room, true, &tail);
+	if (r < 0)
+		return r;
+	r = put(room, post, &scanned, tail.size, p);
+	if (r < 0)
+		unmake(room, tail.size);
+	room_unlock(room);
+	if (r < 0)
+		return r;
+	room->made = false;
+	p->repeated = r == 1;
+	if (!p->repeated)
+		tail_add(&tail,
+		    p->end | (scan_is_upload(p->footer, p->footer_len - 1)
+				     ? INDEX_UPLOAD
+				     : 0));
+	return finish(room, post, &tail, p);
+}
+
+int room_append(
+    struct room *room, const struct room_post *post, struct room_posted *ret)
+{
+	struct room_posted posted;
+	int r = -ENOENT;
+
+	for (int i = 0; i < TRIES && r == -ENOENT; i++)
+		r = append_once(room, post, &posted);
+	if (r == 0)
+		*ret = posted;
+	return r == -ENOENT || r == -ESTALE ? -EBUSY : r;
+}
+
+static int file_size(const struct room *room, uint64_t *ret_size)
+{
+	struct stat st;
+
+	if (fstat(room->fd, &st) < 0)
+		return -errno;
+	*ret_size = (uint64_t)st.st_size;
+	return 0;
+}
+
+int room_settle(struct room *room)
+{
+	struct tail tail;
+	uint64_t size = 0;
+	int r = room_look(room);
+
+	if (r < 0 || room->fd < 0)
+		return r < 0 ? r : 0;
+	r = file_size(room, &size);
+	if (r < 0 || size == room->end)
+		return r;
+	for (int i = 0; i < TRIES; i++) {
+		r = room_lock_prepared(room, false, &tail);
+		if (r < 0)
+			return r;
+		room_unlock(room);
+		r = publish(room, &tail);
+		if (r != -ESTALE)
+			return r;
+	}
+	return -EBUSY;
+}

@@ -1,0 +1,87 @@
+#include "room_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "io.h"
+
+int room_find(const struct room *room, uint64_t number, struct room_span *ret)
+{
+	uint64_t ends[2] = {0, 0};
+	int r;
+
+	if (number == 0 || number > room->count)
+		return -ENOENT;
+	if (number == 1)
+		r = index_entries(room, 1, 1, ends + 1);
+	else
+		r = index_entries(room, number - 1, 2, ends);
+	if (r < 0)
+		return r;
+	ret->start = ends[0] & ~INDEX_UPLOAD;
+	ret->end = ends[1] & ~INDEX_UPLOAD;
+	ret->upload = ends[1] & INDEX_UPLOAD;
+	return ret->start < ret->end ? 0 : -EUCLEAN;
+}
+
+/* Fewer entries than this are read at once. */
+#define BLOCK 64
+
+/* The first of entries low .. high - 1, few, that ends after offset. */
+static int search_block(const struct room *room, uint64_t low, uint64_t high,
+    uint64_t offset, uint64_t *ret_number)
+{
+	uint64_t entries[BLOCK];
+	size_t n = (size_t)(high - low), i = 0;
+	int r = index_entries(room, low, n, entries);
+
+	if (r < 0)
+		return r;
+	while (i < n && (entries[i] & ~INDEX_UPLOAD) <= offset)
+		i++;
+	*ret_number = low + i;
+	return 0;
+}
+
+int room_number_at(
+    const struct room *room, uint64_t offset, uint64_t *ret_number)
+{
+	uint64_t low = 1, high = room->count + 1, middle, entry;
+	bool ends = false;
+	int r;
+
+	if (offset >= room->end)
+		low = high;
+	while (high - low > BLOCK) {
+		/* Most ask for what is new: look there first. */
+		middle = ends ? low + (high - low) / 2 : high - BLOCK;
+		ends = true;
+		r = index_entries(room, middle, 1, &entry);
+		if (r < 0)
+			return r;
+		if ((entry & ~INDEX_UPLOAD) > offset)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return search_block(room, low, high, offset, ret_number);
+}
+
+int room_read(const struct room *room, uint64_t offset, void *buf, size_t len)
+{
+	if (offset > room->end || len > room->end - offset)
+		return -EINVAL;
+	return io_pread(room->fd, buf, len, offset);
+}
+
+void room_record(const char *record, size_t len, struct slice *ret_body,
+    struct footer *ret_footer)
+{
+	size_t end = len && record[len - 1] == '\n' ? len - 1 : len;
+	const char *newline = end ? memrchr(record, '\n', end) : NULL;
+	size_t line = newline ? (size_t)(newline - record) + 1 : 0;
+
+	footer_parse(ret_footer, record + line, end - line);
+	ret_body->data = record;
+	ret_body->len = newline ? line - 1 : 0;
+}
