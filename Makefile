@@ -39,7 +39,8 @@ ALL_CFLAGS = $(HARDEN) $(SANITIZE) $(CFLAGS) $(CPPFLAGS)
 # Debian 12 ships llhttp as sources; later systems as a library.
 ifneq ($(wildcard /usr/share/llhttp/llhttp.c),)
 LLHTTP_OBJ = $(patsubst %,$(BUILD)/llhttp/%.o,api http llhttp)
-LLHTTP_CFLAGS = -I/usr/share/include/llhttp
+# Strict: else it takes any byte for the CR and LF of a chunk.
+LLHTTP_CFLAGS = -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
 LLHTTP_LIBS =
 else
 LLHTTP_CFLAGS := $(shell pkg-config --cflags libllhttp 2>/dev/null)
