@@ -10,6 +10,8 @@
 static const char not_http[] = "not a request of HTTP/1.1";
 static const char only_1[] = "only HTTP/1.0 and 1.1 are spoken here";
 
+static const char too_many[] = "the head has too many fields";
+
 static struct http_head *head_of(llhttp_t *parser)
 {
 	return parser->data;
@@ -48,10 +50,8 @@ static int on_name(llhttp_t *parser, const char *at, size_t len)
 	if (h->body) /* trailers say nothing to us */
 		return 0;
 	if (h->count == 0 || h->in_value) {
-		if (h->count == LIMIT_HEADERS) {
-			(void)refuse(h, 431, "the head has too many fields");
+		if (h->count == LIMIT_HEADERS) /* scan_in_line saw it */
 			return HPE_USER;
-		}
 		h->fields[h->count++] = (struct http_head_field){0};
 		h->in_value = false;
 	}
@@ -143,6 +143,8 @@ static const char *scan_in_line(struct http_head *h, char c)
 		h->scan = HTTP_SCAN_VALUE;
 	if (h->scan != HTTP_SCAN_FIELD && h->scan != HTTP_SCAN_NAME)
 		return NULL;
+	if (h->scan == HTTP_SCAN_FIELD && h->names++ == LIMIT_HEADERS)
+		return too_many;
 	h->scan = HTTP_SCAN_NAME;
 	return http_is_token(&c, 1) ? NULL : "a malformed field name";
 }
@@ -298,7 +300,7 @@ long http_head_feed(struct http_head *h, const char *in, size_t len)
 	if (parse(h, in + from, h->seen - from - (why ? 1 : 0)) < 0)
 		return -EPROTO;
 	if (why)
-		return refuse(h, 400, why);
+		return refuse(h, why == too_many ? 431 : 400, why);
 	if (!h->end)
 		return -EAGAIN;
 	return complete(h) < 0 ? -EPROTO : (long)h->end;

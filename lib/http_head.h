@@ -67,6 +67,7 @@ struct http_head {
 	enum http_scan scan;
 	bool cr; /* the last byte was one */
 	char first; /* byte of the request line */
+	unsigned names; /* lines that are fields */
 	size_t seen;
 	size_t end; /* the head's length, once complete */
 	struct buf *body; /* where chunks go; NULL in the head */

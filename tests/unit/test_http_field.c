@@ -102,9 +102,9 @@ static void the_chatfile_range_has_a_lower_bound_and_nothing_else_counts(
 		int r = http_range_since(
 		    guard_put(&g, samples[i].text, len), len, &since);
 
-		if (samples[i].want < 0 ? r == 0 || since != 77
-					: r < 0 || since != (uint64_t)
-							    samples[i].want)
+		if (samples[i].want < 0
+			? r == 0 || since != 77
+			: r < 0 || since != (uint64_t)samples[i].want)
 			fail_msg("%s: %d", samples[i].text, r);
 	}
 	guard_release(&g);
@@ -150,9 +150,9 @@ static void the_three_forms_of_dates_are_read(void **state)
 	guard_init(&g);
 	for (size_t i = 0; i < 3; i++) {
 		at = 0;
-		assert_int_equal(http_date_parse(guard_put(&g, good[i],
-						     strlen(good[i])),
-				     strlen(good[i]), &at),
+		assert_int_equal(
+		    http_date_parse(guard_put(&g, good[i], strlen(good[i])),
+			strlen(good[i]), &at),
 		    0);
 		assert_int_equal(at, 784111777);
 	}

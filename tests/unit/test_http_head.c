@@ -116,7 +116,8 @@ static void values_lose_the_blanks_around_them(void **state)
 	struct slice value;
 
 	(void)state;
-	assert_true(feed(HEAD "A: \t b c\t \r\nB:\r\nC:   \r\nA:d\r\n\r\n") > 0);
+	assert_true(
+	    feed(HEAD "A: \t b c\t \r\nB:\r\nC:   \r\nA:d\r\n\r\n") > 0);
 	assert_int_equal(head.count, 4);
 	assert_int_equal(http_head_find(&head, "a", &value), 2);
 	expect_slice(value, "b c");
@@ -328,5 +329,6 @@ int main(void)
 	    cmocka_unit_test(chunks_are_joined_and_bad_ones_refused),
 	};
 
-	return cmocka_run_group_tests_name("http_head", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name(
+	    "http_head", tests, set_up, tear_down);
 }
