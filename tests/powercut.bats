@@ -1,0 +1,42 @@
+# suite: slow
+# A power cut, as root: ext4 on a disk that loses what was not flushed.
+
+setup() {
+	bats_load_library bats-support
+	bats_load_library bats-assert
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	[ -c /dev/fuse ] || skip "needs /dev/fuse"
+	[ -c /dev/loop-control ] || skip "needs loop devices"
+	unshare --mount --pid --fork true || skip "needs namespaces"
+	mkdir "$BATS_TEST_TMPDIR/disk"
+}
+
+# Everything it starts and mounts ends with it, also if it is killed.
+cut_power() {
+	run unshare --mount --propagation private --pid --fork \
+		--kill-child --mount-proc \
+		bash tests/powercut.bash "$BATS_TEST_TMPDIR/disk" "$@"
+	grep -E '^(entries|cuts)=' <<<"$output" | sed 's/^/# /' >&3 || :
+}
+
+assert_all_kept() {
+	assert_success
+	assert_line --regexp '^cuts=.* failed=0 .* broken=0 '
+	refute_line --regexp '^cuts=.* promises=0 '
+}
+
+@test "after a power cut every acknowledged message stands, whole and once" {
+	cut_power room 6 $((150 + 50 * TEST_SCALE)) $((20 * TEST_SCALE))
+	assert_all_kept
+}
+
+@test "so it does where the file system writes sizes before contents" {
+	cut_power room 6 200 $((10 * TEST_SCALE)) data=writeback,nodelalloc
+	assert_all_kept
+}
+
+@test "a store that acknowledges before it syncs is found out by a power cut" {
+	cut_power bare 4 60 4
+	assert_failure 1
+	assert_output --partial "promised and gone"
+}
