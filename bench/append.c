@@ -1,0 +1,221 @@
+/*
+ * bench/append [ROUNDS [SECONDS]]: durable appends a second by 16
+ * processes to one room, in three ways, interleaved so that the disk's moods
+ * hit all of them:
+ *
+ *	room    room_append() of lib/room.h: returns when on disk and indexed
+ *	bare    flock, writev, unlock, fdatasync of the same bytes
+ *	inside  flock, writev, fdatasync, unlock: no flush is ever shared
+ *
+ * Prints each round and the medians of the rounds' ratios. To be had: room at
+ * least 0.8 of bare, and more than inside. STATE_DIRECTORY is to be on a real
+ *disk (in memory a flush costs nothing), RUNTIME_DIRECTORY in memory, as /run
+ *is. A new room each round.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/parse.h"
+#include "lib/room.h"
+#include "lib/state.h"
+
+#define WRITERS 16
+#define ROUNDS_MOST 100
+
+#define BODY "the quick brown fox jumps over the lazy dog, and says so here\n"
+#define FOOTER "\\~bench @ 2026-11-20T14:03:07Z bench\n"
+
+enum way { ROOM, BARE, INSIDE, WAYS };
+static const char *const way_names[WAYS] = {"room", "bare", "inside"};
+
+/* Shared by a round's processes. */
+struct round {
+	_Atomic bool go;
+	_Atomic bool stop;
+	_Atomic uint64_t ready;
+	_Atomic uint64_t appended;
+};
+
+struct bench {
+	struct state state;
+	struct rooms rooms;
+	struct round *round;
+	int64_t ms;
+	char name[32]; /* of this round's room */
+};
+
+static void fail(const char *what, int error)
+{
+	(void)fprintf(stderr, "append: %s: %s\n", what, strerror(abs(error)));
+	exit(1);
+}
+
+static void append_room(struct room *room)
+{
+	struct room_post post = {.body = BODY,
+	    .body_len = sizeof BODY - 1,
+	    .author = "~bench",
+	    .door = "bench",
+	    .keys = ""};
+	struct room_posted posted;
+	int r = room_append(room, &post, &posted);
+
+	if (r < 0)
+		fail("room_append", r);
+}
+
+static void append_bare(int fd, bool inside)
+{
+	char body[] = BODY, footer[] = FOOTER;
+	struct iovec record[] = {
+	    {body, sizeof body - 1}, {footer, sizeof footer - 1}};
+
+	if (flock(fd, LOCK_EX) < 0 || writev(fd, record, 2) < 0)
+		fail("writev", errno);
+	if (inside && fdatasync(fd) < 0)
+		fail("fdatasync", errno);
+	if (flock(fd, LOCK_UN) < 0)
+		fail("flock", errno);
+	if (!inside && fdatasync(fd) < 0)
+		fail("fdatasync", errno);
+}
+
+static int open_file(const struct bench *b)
+{
+	char path[PATH_MAX + 64];
+	int fd;
+
+	(void)snprintf(
+	    path, sizeof path, "%s/rooms/%s.txt", b->state.state_path, b->name);
+	fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (fd < 0)
+		fail(path, errno);
+	return fd;
+}
+
+static int writer(const struct bench *b, enum way way)
+{
+	uint64_t n = 0;
+	struct room room;
+	int fd = -1, r;
+
+	if (way == ROOM) {
+		r = room_open(
+		    &room, &b->rooms, b->name, strlen(b->name), ROOM_CREATE);
+		if (r < 0)
+			fail("room_open", r);
+	} else {
+		fd = open_file(b);
+	}
+	b->round->ready++;
+	while (!b->round->go)
+		(void)usleep(100);
+	for (; !b->round->stop; n++) {
+		if (way == ROOM)
+			append_room(&room);
+		else
+			append_bare(fd, way == INSIDE);
+	}
+	b->round->appended += n;
+	return 0;
+}
+
+/* Appends a second. */
+static double run(struct bench *b, enum way way, uint64_t round)
+{
+	int64_t start;
+	int status, bad = 0;
+
+	(void)snprintf(b->name, sizeof b->name, "%s-%ju", way_names[way],
+	    (uintmax_t)round);
+	*b->round = (struct round){0};
+	for (int i = 0; i < WRITERS; i++)
+		if (fork() == 0)
+			_exit(writer(b, way));
+	while (b->round->ready < WRITERS)
+		(void)usleep(1000);
+	start = clock_ms();
+	b->round->go = true;
+	(void)usleep((useconds_t)b->ms * 1000);
+	b->round->stop = true;
+	while (wait(&status) > 0)
+		bad |= status;
+	if (bad)
+		exit(1);
+	return (double)b->round->appended * 1000 / (double)(clock_ms() - start);
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(const double *values, size_t n)
+{
+	double sorted[ROUNDS_MOST];
+
+	memcpy(sorted, values, n * sizeof *values);
+	qsort(sorted, n, sizeof *sorted, compare);
+	return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
+static void rounds(struct bench *b, uint64_t n)
+{
+	double to_bare[ROUNDS_MOST] = {0}, to_inside[ROUNDS_MOST] = {0};
+	double rate[WAYS];
+
+	for (uint64_t i = 0; i < n; i++) {
+		for (enum way w = 0; w < WAYS; w++)
+			rate[w] = run(b, w, i);
+		to_bare[i] = rate[ROOM] / rate[BARE];
+		to_inside[i] = rate[ROOM] / rate[INSIDE];
+		printf("append: room %.0f/s  bare %.0f/s  inside %.0f/s\n",
+		    rate[ROOM], rate[BARE], rate[INSIDE]);
+	}
+	printf("append: room is %.2f of bare (at least 0.8), "
+	       "%.2f of inside (more than 1)\n",
+	    median(to_bare, n), median(to_inside, n));
+}
+
+static uint64_t number(int argc, char **argv, int i, uint64_t otherwise)
+{
+	uint64_t n = otherwise;
+
+	if (i < argc &&
+	    (parse_u64(argv[i], strlen(argv[i]), ROUNDS_MOST, &n) < 0 || !n))
+		fail(argv[i], EINVAL);
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	static struct bench b;
+	struct state_error error;
+	uint64_t n = number(argc, argv, 1, 7);
+
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	b.ms = (int64_t)number(argc, argv, 2, 2) * 1000;
+	b.round = mmap(NULL, sizeof *b.round, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (b.round == MAP_FAILED)
+		fail("mmap", errno);
+	if (state_open(&b.state, &error) < 0)
+		fail(error.text, 0);
+	if (rooms_open(&b.rooms, &b.state) < 0)
+		fail("rooms_open", errno);
+	rounds(&b, n);
+	return 0;
+}
