@@ -54,6 +54,8 @@
 
 /* Live delivery (design 6). */
 #define LIMIT_DATAGRAM 512 /* fanout's wire format, one datagram */
+#define LIMIT_SUBSCRIPTIONS 16 /* rooms of one connection to fanout */
+#define LIMIT_PRESENT_PEER 80 /* of a peer in its line in present/ */
 #define LIMIT_PRESENT_CLAIM_MS 20 /* fanout may be testing a free name */
 #define LIMIT_POLL_MS 1000 /* without fanout: look once a second */
 

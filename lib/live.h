@@ -15,6 +15,11 @@
  *
  * There is no gap between reading and waiting: live_turn() says LIVE_LOOK
  * after each (re)subscription that was answered, so read after it, then wait.
+ * With presence, LIVE_ROSTER comes beside it.
+ *
+ * Only read, write, socket, connect and close are called, below the directory
+ * that state_open opened: it works in the sandbox. SIGPIPE must be ignored
+ * (io_signals).
  */
 #ifndef LIVE_H
 #define LIVE_H
@@ -53,8 +58,9 @@ struct live {
 	} change;
 };
 
-/* Connects and subscribes if it can, waiting for the answer at most a second;
- * never fails: what does not work is tried again later. */
+/* Connects and subscribes if it can, waiting for the answer at most a second
+ * (SIGTERM ends that); never fails: what does not work is tried again later.
+ * Look at the room, and read the roster, after it. */
 void live_init(
     struct live *, const struct state *, const char *room, enum live_what);
 void live_release(struct live *);

@@ -1,0 +1,90 @@
+/* What the parts of fanout share: see fanout.c. */
+#ifndef FANOUT_H
+#define FANOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+#include <uthash.h>
+
+#include "lib/datagram.h"
+#include "lib/limits.h"
+#include "lib/present.h"
+#include "lib/state.h"
+
+/* The room whose roster it is (design 7). */
+#define LOBBY "lobby"
+
+struct subscriber;
+
+/* A room that somebody subscribed to. */
+struct fanout_room {
+	char name[LIMIT_ROOM_NAME + 1];
+	struct subscription *subscriptions;
+	struct fanout_room *next_rung;
+	bool rung; /* in this batch of events */
+	UT_hash_handle hh;
+};
+
+struct subscription {
+	struct fanout_room *room;
+	struct subscriber *subscriber;
+	struct subscription *prev, *next; /* of the room */
+	struct subscription *more; /* of the subscriber */
+	bool owed_ok, owed_bell; /* its socket was full */
+};
+
+struct fanout {
+	struct state state;
+	struct present present;
+	int index; /* RUNTIME_DIRECTORY/index */
+	int lock;
+	int listener;
+	bool own_socket; /* we made it: not systemd */
+	int inotify;
+	int watch_index, watch_present;
+	sd_event *event;
+	sd_event_source *accepting;
+	sd_event_source *pause; /* ends a pause of accepting */
+	struct fanout_room *rooms;
+	struct subscriber *subscribers;
+	uint64_t connected, most; /* subscribers */
+	int64_t full_logged; /* clock_ms(); 0: never */
+	struct guest *guests; /* names in present/ */
+};
+
+/* fanout_subscribers.c: connections, and telling them. */
+
+/* Starts accepting from f->listener. 0 or -errno. */
+int subscribers_start(struct fanout *);
+void subscribers_end(struct fanout *);
+
+/* Rings everyone subscribed to the room. */
+void room_ring(struct fanout_room *);
+
+/* Sends news of the roster to all who said `who`. */
+void presence_tell(struct fanout *, const struct datagram *);
+
+/* How many records the room's index holds now; 0 if there is none. */
+uint64_t room_count(const struct fanout *, const char *name);
+
+/* fanout_watch.c: what happens in index/ and present/. */
+
+/* 0 or -errno */
+int watch_start(struct fanout *);
+
+/* fanout_guests.c: who is present. */
+
+/* A file in present/ was written: an arrival. */
+void guest_written(struct fanout *, const char *key);
+
+/* A file in present/ was closed by someone who could write: perhaps a leave. */
+void guest_closed(struct fanout *, const char *key);
+
+/* Compares the folder with what was told: at start-up, when nobody listens
+ * yet, and after events were lost. 0 or -errno. */
+int guests_scan(struct fanout *);
+void guests_end(struct fanout *);
+
+#endif

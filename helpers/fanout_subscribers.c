@@ -1,0 +1,434 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "fanout.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/parse.h"
+
+#define ACCEPT_BATCH 64 /* connections taken before others get their turn */
+#define COMMAND_BATCH 16 /* commands, of one subscriber */
+#define PAUSE_USEC 1000000 /* without descriptors or memory */
+#define FULL_LOG_MS 60000
+#define SEND_BUFFER                                                            \
+	16384 /* a subscriber who does not read; doubled by Linux              \
+	       */
+
+#define INDEX_HEADER 64 /* design 4 */
+#define INDEX_ENTRY 8
+
+struct subscriber {
+	struct fanout *fanout;
+	int fd;
+	sd_event_source *source;
+	struct subscription *subscriptions;
+	unsigned rooms;
+	bool who;
+	bool owed; /* something: wait until it is writable */
+	bool owed_roster;
+	struct subscriber *prev, *next;
+};
+
+uint64_t room_count(const struct fanout *f, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(f->index, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    st.st_size < INDEX_HEADER)
+		return 0;
+	return ((uint64_t)st.st_size - INDEX_HEADER) / INDEX_ENTRY;
+}
+
+/* --- telling ---------------------------------------------------------------
+ */
+
+/* False if the socket is full. A connection that broke needs no news: its end
+ * is an event of its own. */
+static bool tell(struct subscriber *s, const char *data, size_t len)
+{
+	if (send(s->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
+	return errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM;
+}
+
+static void owe(struct subscriber *s)
+{
+	if (s->owed)
+		return;
+	s->owed = true;
+	(void)sd_event_source_set_io_events(s->source, EPOLLIN | EPOLLOUT);
+}
+
+static bool tell_ok(struct subscription *sub)
+{
+	const char *name = sub->room->name;
+	struct datagram d = {.kind = DATAGRAM_OK,
+	    .text = name,
+	    .len = strlen(name),
+	    .count = room_count(sub->subscriber->fanout, name)};
+	char data[LIMIT_DATAGRAM];
+	size_t len = datagram_make(&d, data);
+
+	return tell(sub->subscriber, data, len);
+}
+
+static size_t make_bell(const char *room, char data[LIMIT_DATAGRAM])
+{
+	struct datagram d = {
+	    .kind = DATAGRAM_BELL, .text = room, .len = strlen(room)};
+
+	return datagram_make(&d, data);
+}
+
+void room_ring(struct fanout_room *room)
+{
+	char data[LIMIT_DATAGRAM];
+	size_t len = make_bell(room->name, data);
+	struct subscription *sub;
+
+	DL_FOREACH(room->subscriptions, sub)
+	{
+		if (!sub->subscriber->owed && tell(sub->subscriber, data, len))
+			continue;
+		sub->owed_bell = true;
+		owe(sub->subscriber);
+	}
+}
+
+void presence_tell(struct fanout *f, const struct datagram *news)
+{
+	char data[LIMIT_DATAGRAM];
+	size_t len = datagram_make(news, data);
+	struct subscriber *s;
+
+	DL_FOREACH(f->subscribers, s)
+	{
+		if (!s->who || (!s->owed && tell(s, data, len)))
+			continue;
+		s->owed_roster = true;
+		owe(s);
+	}
+}
+
+static bool pay_room(struct subscription *sub)
+{
+	char data[LIMIT_DATAGRAM];
+
+	if (sub->owed_ok && !tell_ok(sub))
+		return false;
+	sub->owed_ok = false;
+	if (sub->owed_bell &&
+	    !tell(sub->subscriber, data, make_bell(sub->room->name, data)))
+		return false;
+	sub->owed_bell = false;
+	return true;
+}
+
+/* It is writable again: it is told what it missed. */
+static void pay(struct subscriber *s)
+{
+	struct datagram roster = {.kind = DATAGRAM_ROSTER};
+	char data[LIMIT_DATAGRAM];
+
+	for (struct subscription *sub = s->subscriptions; sub; sub = sub->more)
+		if (!pay_room(sub))
+			return;
+	if (s->owed_roster && !tell(s, data, datagram_make(&roster, data)))
+		return;
+	s->owed_roster = s->owed = false;
+	(void)sd_event_source_set_io_events(s->source, EPOLLIN);
+}
+
+/* --- subscribing -----------------------------------------------------------
+ */
+
+static struct fanout_room *room_get(
+    struct fanout *f, const char *name, size_t len)
+{
+	struct fanout_room *room;
+
+	HASH_FIND(hh, f->rooms, name, len, room);
+	if (room)
+		return room;
+	room = calloc(1, sizeof *room);
+	if (!room)
+		return NULL;
+	memcpy(room->name, name, len);
+	HASH_ADD(hh, f->rooms, name, len, room);
+	return room;
+}
+
+static void subscription_free(struct fanout *f, struct subscription *sub)
+{
+	struct fanout_room *room = sub->room;
+
+	DL_DELETE(room->subscriptions, sub);
+	if (!room->subscriptions) {
+		HASH_DEL(f->rooms, room);
+		free(room);
+	}
+	free(sub);
+}
+
+static struct subscription *subscription_get(
+    struct subscriber *s, const char *name, size_t len)
+{
+	struct subscription *sub;
+
+	LL_FOREACH2(s->subscriptions, sub, more)
+	{
+		if (parse_is(name, len, sub->room->name))
+			return sub;
+	}
+	if (s->rooms == LIMIT_SUBSCRIPTIONS)
+		return NULL;
+	sub = calloc(1, sizeof *sub);
+	if (!sub)
+		return NULL;
+	sub->subscriber = s;
+	sub->room = room_get(s->fanout, name, len);
+	if (!sub->room) {
+		free(sub);
+		return NULL;
+	}
+	DL_APPEND(sub->room->subscriptions, sub);
+	LL_PREPEND2(s->subscriptions, sub, more);
+	s->rooms++;
+	return sub;
+}
+
+/* Subscribed first, counted then: what is added later rings. A string, if it
+ * was refused. */
+static const char *subscribe(struct subscriber *s, const char *room, size_t len)
+{
+	struct subscription *sub = subscription_get(s, room, len);
+
+	if (!sub)
+		return "too many rooms";
+	if (s->owed || !tell_ok(sub)) {
+		sub->owed_ok = true;
+		owe(s);
+	}
+	return NULL;
+}
+
+static const char *obey(struct subscriber *s, const char *data, size_t len)
+{
+	struct datagram d;
+
+	if (datagram_parse(data, len, &d) < 0)
+		return "malformed command";
+	switch (d.kind) {
+	case DATAGRAM_SUB:
+		return subscribe(s, d.text, d.len);
+	case DATAGRAM_WHO:
+		s->who = true;
+		return NULL;
+	default:
+		return "not a command";
+	}
+}
+
+/* --- connections -----------------------------------------------------------
+ */
+
+static void accept_resume(struct fanout *f)
+{
+	(void)sd_event_source_set_enabled(f->pause, SD_EVENT_OFF);
+	(void)sd_event_source_set_enabled(f->accepting, SD_EVENT_ON);
+}
+
+static int on_pause_end(sd_event_source *source, uint64_t usec, void *arg)
+{
+	(void)source;
+	(void)usec;
+	accept_resume(arg);
+	return 0;
+}
+
+/* Once a minute at most: at the limit connections come and go. */
+static void log_full(struct fanout *f, int error)
+{
+	int64_t now = clock_ms();
+	struct log_line l;
+
+	if (f->full_logged && now - f->full_logged < FULL_LOG_MS)
+		return;
+	f->full_logged = now;
+	log_begin(&l, LOG_WARNING, "full");
+	log_number(&l, "subscribers", (int64_t)f->connected);
+	if (error)
+		log_errno(&l, error);
+	log_end(&l);
+}
+
+/* No descriptor for another: the listener would be readable for ever. Who
+ * waits in its backlog is accepted when somebody leaves, or memory or the
+ * system's table of files allows, so it is tried again. */
+static void accept_pause(struct fanout *f, int error)
+{
+	log_full(f, error);
+	(void)sd_event_source_set_enabled(f->accepting, SD_EVENT_OFF);
+	if (sd_event_source_set_time_relative(f->pause, PAUSE_USEC) < 0 ||
+	    sd_event_source_set_enabled(f->pause, SD_EVENT_ONESHOT) < 0)
+		accept_resume(f);
+}
+
+static void subscriber_free(struct subscriber *s)
+{
+	struct fanout *f = s->fanout;
+	struct subscription *sub, *next;
+
+	LL_FOREACH_SAFE2(s->subscriptions, sub, next, more)
+	{
+		subscription_free(f, sub);
+	}
+	DL_DELETE(f->subscribers, s);
+	f->connected--;
+	(void)sd_event_source_disable_unref(s->source);
+	(void)close(s->fd);
+	free(s);
+	accept_resume(f);
+}
+
+/* A refused one is told why, if its socket takes it, and is gone. */
+static void refuse(struct subscriber *s, const char *why)
+{
+	struct datagram d = {
+	    .kind = DATAGRAM_ERROR, .text = why, .len = strlen(why)};
+	char data[LIMIT_DATAGRAM];
+
+	(void)tell(s, data, datagram_make(&d, data));
+	subscriber_free(s);
+}
+
+/* Takes its commands. The end of its connection reads as 0 bytes. */
+static void listen_to(struct subscriber *s)
+{
+	char data[LIMIT_DATAGRAM + 1];
+	const char *wrong;
+	ssize_t n;
+
+	for (int i = 0; i < COMMAND_BATCH; i++) {
+		n = recv(s->fd, data, sizeof data, MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			subscriber_free(s);
+			return;
+		}
+		wrong = obey(s, data, (size_t)n);
+		if (wrong) {
+			refuse(s, wrong);
+			return;
+		}
+	}
+}
+
+static int on_subscriber(
+    sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct subscriber *s = arg;
+
+	(void)source;
+	(void)fd;
+	if (revents & EPOLLOUT)
+		pay(s);
+	if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		listen_to(s);
+	return 0;
+}
+
+static int subscriber_new(struct fanout *f, int fd)
+{
+	struct subscriber *s = calloc(1, sizeof *s);
+	int size = SEND_BUFFER, r;
+
+	if (!s)
+		return -ENOMEM;
+	s->fanout = f;
+	s->fd = fd;
+	r = sd_event_add_io(
+	    f->event, &s->source, fd, EPOLLIN, on_subscriber, s);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	DL_APPEND(f->subscribers, s);
+	f->connected++;
+	return 0;
+}
+
+/* 1 if there may be more, 0 if not now, -errno */
+static int accept_one(struct fanout *f)
+{
+	int fd = accept4(f->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int r;
+
+	if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+		return 1;
+	if (fd < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	r = subscriber_new(f, fd);
+	if (r == 0)
+		return 1;
+	(void)close(fd);
+	return r;
+}
+
+static int on_connection(
+    sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct fanout *f = arg;
+	int r = 1;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	for (int i = 0; i < ACCEPT_BATCH && r == 1; i++) {
+		if (f->connected >= f->most) {
+			accept_pause(f, 0);
+			return 0;
+		}
+		r = accept_one(f);
+	}
+	if (r < 0)
+		accept_pause(f, r);
+	return 0;
+}
+
+int subscribers_start(struct fanout *f)
+{
+	int flags = fcntl(f->listener, F_GETFL);
+	int r;
+
+	if (flags < 0 || fcntl(f->listener, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	r = sd_event_add_time_relative(
+	    f->event, &f->pause, CLOCK_MONOTONIC, 0, 0, on_pause_end, f);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(f->pause, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_io(f->event, &f->accepting, f->listener,
+		    EPOLLIN, on_connection, f);
+	return r < 0 ? r : 0;
+}
+
+void subscribers_end(struct fanout *f)
+{
+	struct subscriber *s, *next;
+
+	DL_FOREACH_SAFE(f->subscribers, s, next)
+	{
+		subscriber_free(s);
+	}
+	(void)sd_event_source_disable_unref(f->accepting);
+	(void)sd_event_source_disable_unref(f->pause);
+}
