@@ -244,7 +244,7 @@ DEPS = gcc libc6-dev pkg-config libsqlite3-dev libsystemd-dev llhttp-dev \
 DEPS_CHECK = bats bats-assert libcmocka-dev clang llvm libclang-rt-14-dev \
 	clang-format cppcheck shellcheck curl netcat-openbsd socat sqlite3 \
 	strace python3 procps util-linux e2fsprogs libfuse3-dev fuse3 \
-	mandoc tmux
+	mandoc tmux iproute2
 DEPS_BENCH = nginx-light ucspi-tcp valgrind
 
 .PHONY: deps deps-check

@@ -78,8 +78,9 @@ void serve_refuse(const char *key, const char *value, const char *what)
 	exit(100);
 }
 
-/* An accepted connection must never become descriptor 0, 1 or 2. */
-static void fill_standard(void)
+/* An accepted connection must never become descriptor 0, 1 or 2, and what was
+ * left open for us is not for handlers. */
+static void settle_descriptors(void)
 {
 	int fd;
 
@@ -88,6 +89,7 @@ static void fill_standard(void)
 	while (fd >= 0 && fd <= 2 && fcntl(fd, F_SETFD, 0) == 0);
 	if (fd > 2)
 		(void)close(fd);
+	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 static void find_folder(struct serve *s)
@@ -239,7 +241,7 @@ int main(int argc, char **argv)
 		{.name = "toychat"}}};
 	const char *user = options(argc, argv);
 
-	fill_standard();
+	settle_descriptors();
 	log_open("", NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);

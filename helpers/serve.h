@@ -34,6 +34,8 @@
 
 /* Where the machine is out of something, accept nothing for so long. */
 #define SERVE_PAUSE_MS 1000
+/* And say so this often at most. */
+#define SERVE_QUIET_MS 10000
 /* A helper that dies is started again after 100 ms, then 200 ms ... 30 s;
  * one that ran for 10 s begins anew. */
 #define SERVE_RETRY_FIRST_MS 100
@@ -117,6 +119,7 @@ struct serve {
 	enum phase phase;
 	int64_t deadline; /* of the phase; CLOCK_NEVER: none */
 	int64_t pause; /* accept nothing until then; CLOCK_NEVER: do accept */
+	int64_t quiet; /* say nothing of it until then */
 	/* A connection whose handler could not be started for want of memory
 	 * or processes waits for the end of the pause. */
 	struct {

@@ -76,9 +76,9 @@ void children_prepare_or_die(void)
 			environment[at++] = environ[i];
 }
 
-/* In the child. SIGTERM stays blocked, as io_signals() keeps it, so that none
- * is lost before the handler is ready for it; a terminal's Ctrl-C is for us,
- * who then drain. Returns an errno. */
+/* In the child. For a handler SIGTERM stays blocked, as io_signals() keeps it,
+ * so that none kills it before it is ready; a terminal's Ctrl-C is for us, who
+ * then drain. Returns an errno. */
 static int child_exec(const struct start *start)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -87,7 +87,8 @@ static int child_exec(const struct start *start)
 
 	(void)sigaction(SIGINT, &ignore, NULL);
 	(void)sigemptyset(&mask);
-	(void)sigaddset(&mask, SIGTERM);
+	if (start->connection >= 0)
+		(void)sigaddset(&mask, SIGTERM);
 	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (start->connection >= 0 &&
 	    (dup2(start->connection, 0) < 0 || dup2(start->connection, 1) < 0))

@@ -76,12 +76,15 @@ static void watch(struct serve *s)
 }
 
 /* The machine is out of something: goes on when a handler has ended, or in a
- * while. */
+ * while. Under load that may be often; the log hears of it now and then. */
 static void pause_for(struct serve *s, const char *event, int error)
 {
 	struct log_line line;
 
 	s->pause = clock_in(SERVE_PAUSE_MS);
+	if (clock_left(s->quiet) != 0)
+		return;
+	s->quiet = clock_in(SERVE_QUIET_MS);
 	log_begin(&line, LOG_ERR, event);
 	log_errno(&line, error);
 	log_number(&line, "pause_ms", SERVE_PAUSE_MS);
