@@ -40,8 +40,6 @@ int auth_init(struct auth *auth, const struct state *state, struct store *store,
 	*auth = (struct auth){
 	    .state = state, .store = store, .slot_count = slot_count};
 	reset(auth);
-	if (sodium_init() < 0)
-		return -ENOSYS;
 	r = rate_open(&auth->rate, state);
 	if (r == 0)
 		r = auth->cache = state_folder(state->runtime, "auth");
@@ -65,8 +63,18 @@ void auth_release(struct auth *auth)
 	reset(auth);
 }
 
-/* --- hashing ---------------------------------------------------------------
- */
+/* --- hashing ------------------------------------------------------- */
+
+/* Where a virtual machine traps CPUID, sodium_init() takes 40 us of every
+ * connection, most of which need no hash. What else is used of libsodium (keyed
+ * BLAKE2b, SipHash, Base64, hex, wiping) works without: it only chooses among
+ * implementations and prepares the random numbers. */
+static int take_slot(struct auth *auth)
+{
+	if (sodium_init() < 0)
+		return -ENOSYS;
+	return slots_take(auth->slots, auth->slot_count);
+}
 
 int auth_hash(struct auth *auth, const char *password, size_t len,
     char ret_hash[LIMIT_PASSWORD_HASH + 1])
@@ -76,7 +84,7 @@ int auth_hash(struct auth *auth, const char *password, size_t len,
 
 	if (len == 0 || len > LIMIT_PASSWORD)
 		return -EINVAL;
-	slot = slots_take(auth->slots, auth->slot_count);
+	slot = take_slot(auth);
 	if (slot < 0)
 		return slot;
 	r = crypto_pwhash_str_alg(hash, password, len, OPSLIMIT, MEMLIMIT,
@@ -92,7 +100,7 @@ int auth_hash(struct auth *auth, const char *password, size_t len,
 static int verify(
     struct auth *auth, const char *hash, const char *password, size_t len)
 {
-	int slot = slots_take(auth->slots, auth->slot_count), r;
+	int slot = take_slot(auth), r;
 
 	if (slot < 0)
 		return slot;
@@ -106,8 +114,7 @@ static int verify(
 	return r;
 }
 
-/* --- checking --------------------------------------------------------------
- */
+/* --- checking ------------------------------------------------------ */
 
 static bool may_enter(const struct store_user *user)
 {
@@ -172,8 +179,7 @@ int auth_check(struct auth *auth, struct source source, const char *name,
 	return r;
 }
 
-/* --- Basic -----------------------------------------------------------------
- */
+/* --- Basic --------------------------------------------------------- */
 
 static bool is_blank(char c)
 {

@@ -53,8 +53,7 @@ struct probe {
 	uint32_t now;
 };
 
-/* --- sources ---------------------------------------------------------------
- */
+/* --- sources ------------------------------------------------------- */
 
 static const unsigned char mapped[12] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -85,8 +84,7 @@ struct source source_parse(const char *address)
 	return s;
 }
 
-/* --- the table -------------------------------------------------------------
- */
+/* --- the table ----------------------------------------------------- */
 
 int rate_open(struct rate *rate, const struct state *state)
 {
@@ -194,8 +192,7 @@ static int table_put(int fd, const struct probe *probe, struct source source,
 	return io_pwrite(fd, slot, sizeof *slot, offset);
 }
 
-/* --- log-ins ---------------------------------------------------------------
- */
+/* --- log-ins ------------------------------------------------------- */
 
 /* Puts a failure now into the times; returns how many of them are within the
  * window, this one included. The oldest makes room. */
@@ -238,8 +235,7 @@ int64_t rate_login_failed(struct rate *rate, struct source source)
 	return delay;
 }
 
-/* --- buckets ---------------------------------------------------------------
- */
+/* --- buckets ------------------------------------------------------- */
 
 static uint64_t within(uint64_t value)
 {

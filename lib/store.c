@@ -93,8 +93,7 @@ int store_finish(struct store *s, sqlite3_stmt *statement)
 	return store_error(s, rc);
 }
 
-/* --- transactions ----------------------------------------------------------
- */
+/* --- transactions -------------------------------------------------- */
 
 static int run(struct store *s, const char *sql)
 {
@@ -149,8 +148,7 @@ int store_commit(struct store *s, bool *ret_unsure)
 	return r;
 }
 
-/* --- opening ---------------------------------------------------------------
- */
+/* --- opening ------------------------------------------------------- */
 
 static int take_int(void *arg, int columns, char **values, char **names)
 {
@@ -298,8 +296,7 @@ int store_ready(struct store *s)
 	return 0;
 }
 
-/* --- the first time --------------------------------------------------------
- */
+/* --- the first time ------------------------------------------------ */
 
 static void remove_new(int dir)
 {

@@ -110,8 +110,7 @@ int store_user_each(
 	return r;
 }
 
-/* --- accounts/ -------------------------------------------------------------
- */
+/* --- accounts/ ----------------------------------------------------- */
 
 static int entry_path(const char *key, char ret_path[LIMIT_NAME_KEY + 16])
 {
@@ -148,8 +147,7 @@ static int entry_make(int accounts, const char *key, bool *ret_made)
 	return fsync(accounts) < 0 ? -errno : 0;
 }
 
-/* --- adding ----------------------------------------------------------------
- */
+/* --- adding -------------------------------------------------------- */
 
 struct new_user {
 	const char *name;
@@ -219,8 +217,7 @@ int store_user_add(
 	return r;
 }
 
-/* --- changing --------------------------------------------------------------
- */
+/* --- changing ------------------------------------------------------ */
 
 /* Runs one statement, whose ?1 is the name and whose ?2 is value, and which
  * does what is asked if it changes a row. */

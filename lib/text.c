@@ -46,17 +46,23 @@ static bool is_plain_word(const char *at)
 		   EVERY(0x80)) == 0;
 }
 
+/* How many bytes from the front are plain. */
 static size_t plain_span(const char *text, size_t len)
 {
-	size_t at = 0;
+	size_t at = 0, stop;
 
-	for (;;) {
-		while (len - at >= 8 && is_plain_word(text + at))
+	while (at < len) {
+		if (len - at >= 8 && is_plain_word(text + at)) {
 			at += 8;
-		if (at == len || !is_plain((unsigned char)text[at]))
-			return at;
-		at++;
+			continue;
+		}
+		stop = len - at > 8 ? at + 8 : len;
+		while (at < stop && is_plain((unsigned char)text[at]))
+			at++;
+		if (at < stop)
+			break;
 	}
+	return at;
 }
 
 /* The fault of the character that text begins with, if it has one; its length
@@ -105,16 +111,15 @@ static enum text_fault scan(const char *text, size_t len, size_t *ret_at)
  * lines that begin before `end` are looked at. */
 static size_t find_footer(const char *text, size_t len, size_t end)
 {
-	const char *newline;
+	const char *slash;
 	size_t at = 0;
 
-	while (at < end) {
-		if (text[at] == '\\' && (at + 1 == len || text[at + 1] != '\\'))
+	while (at < end && (slash = memchr(text + at, '\\', end - at))) {
+		at = (size_t)(slash - text);
+		if ((at == 0 || text[at - 1] == '\n') &&
+		    (at + 1 == len || text[at + 1] != '\\'))
 			return at;
-		newline = memchr(text + at, '\n', end - at);
-		if (!newline)
-			break;
-		at = (size_t)(newline - text) + 1;
+		at++;
 	}
 	return len;
 }

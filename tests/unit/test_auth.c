@@ -132,8 +132,7 @@ static void what_is_too_long_is_wrong(void **state)
 	assert_int_equal(check(w, "alice", text), 1);
 }
 
-/* --- remembered pairs ------------------------------------------------------
- */
+/* --- remembered pairs ---------------------------------------------- */
 
 static int count_verified(struct world *w)
 {
@@ -265,8 +264,7 @@ static void eight_who_make_the_key_at_once_agree(void **state)
 	place_release(&p);
 }
 
-/* --- what it costs ---------------------------------------------------------
- */
+/* --- what it costs ------------------------------------------------- */
 
 static double cpu(void)
 {
@@ -360,8 +358,7 @@ static void sigterm_ends_the_wait(void **state)
 	assert_int_equal(place_each(1, fail_under_sigterm, &w->place), 1);
 }
 
-/* --- slots -----------------------------------------------------------------
- */
+/* --- slots --------------------------------------------------------- */
 
 static int *inside;
 
@@ -406,8 +403,7 @@ static void who_gets_no_slot_is_told_busy_after_ten_seconds(void **state)
 	slots_give(two);
 }
 
-/* --- Basic -----------------------------------------------------------------
- */
+/* --- Basic --------------------------------------------------------- */
 
 struct basic {
 	const char *header;

@@ -175,8 +175,7 @@ static void a_deleted_name_is_not_listed_and_not_given_again(void **state)
 	store_release(&s);
 }
 
-/* --- many at once ----------------------------------------------------------
- */
+/* --- many at once -------------------------------------------------- */
 
 #define ADDERS 8
 #define ADDED_EACH 12
@@ -239,8 +238,7 @@ static void exactly_one_of_many_gets_a_name(void **state)
 	assert_int_equal(account_exists(&p->state, "alice"), 1);
 }
 
-/* --- when the machine fails ------------------------------------------------
- */
+/* --- when the machine fails ---------------------------------------- */
 
 /* Is refused bob, then killed. */
 static int be_refused(struct place *p, int number)
@@ -368,8 +366,7 @@ static void garbage_is_told_from_a_database(void **state)
 	store_release(&s);
 }
 
-/* --- where it lies ---------------------------------------------------------
- */
+/* --- where it lies ------------------------------------------------- */
 
 static int look_and_change(struct place *p)
 {
