@@ -124,6 +124,8 @@ int http_next(struct http *h)
 	shift(h);
 	h->first = false;
 	h->unread = false;
+	h->status = 0;
+	h->sent = 0;
 	http_head_init(&h->head);
 	while ((n = http_head_feed(&h->head, h->in, h->len)) == -EAGAIN) {
 		if (h->len >= LIMIT_HEAD)

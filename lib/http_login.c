@@ -24,7 +24,7 @@ int http_login(struct http *h, struct auth *auth, struct source source,
 	given(ret, pair.data, pair.name_len);
 	r = auth_check(auth, source, pair.data, pair.name_len, pair.password,
 	    pair.password_len, ret->name);
-	explicit_bzero(&pair, sizeof pair);
+	auth_pair_wipe(&pair);
 	if (r <= 0)
 		return r < 0 ? r : HTTP_WRONG;
 	ret->len = strlen(ret->name);
