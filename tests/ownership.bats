@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
 # Root's commands over a host that belongs to another user.
+# Scripts of other shells are quoted:
+# shellcheck disable=SC2016
 bats_load_library bats-support
 bats_load_library bats-assert
 bats_require_minimum_version 1.5.0
@@ -167,4 +169,35 @@ assert_modes() {
 	echo secret | parlance user add alice
 	[ "$(stat -c %u "$BATS_TEST_TMPDIR/state/db/parlance.db")" = "$OWNER" ]
 	[ ! -e "$HOME/.local" ]
+}
+
+@test "a full disk is told in plain words, and leaves nothing half there" {
+	mkdir "$BATS_TEST_TMPDIR/small"
+	run unshare -m bash -c '
+		mount -t tmpfs -o size=1m none "$1/small" || exit 99
+		export STATE_DIRECTORY=$1/small/state
+		echo secret | "$1/parlance" user add alice
+		"$1/parlance" room say -u alice lobby one
+		cat /dev/zero >"$1/small/fill" 2>/dev/null
+		head -c 60000 /dev/zero | tr "\0" x |
+			"$1/parlance" room say -u alice lobby
+		echo "say $?"
+		echo secret | "$1/parlance" user add bob
+		echo "add $?"
+		"$1/parlance" check
+		echo "check $?"
+		rm "$1/small/fill"
+		"$1/parlance" room say -u alice lobby two
+		echo secret | "$1/parlance" user add bob
+		"$1/parlance" room show lobby | grep -c "^.alice"
+		"$1/parlance" check >/dev/null
+		echo "check $?"
+	' - "$BATS_TEST_TMPDIR"
+	assert_line --partial 'lobby: no space left on the disk; nothing was changed'
+	assert_line 'say 111'
+	assert_line --partial 'bob: database: No space left on device'
+	assert_line 'add 111'
+	assert_line 'check 0'
+	assert_line 2
+	refute_line 'check 1'
 }
