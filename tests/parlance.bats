@@ -181,6 +181,28 @@ foreign_room() {
 	assert_output 'Zoë_2'
 }
 
+@test "the name of a guest who is connected cannot be taken" {
+	parlance user list
+	# Who holds a lock on the file is there: design 6.
+	python3 - "$RUNTIME_DIRECTORY/present/ivan" 3>&- <<-'END' &
+		import fcntl, os, signal, struct, sys
+		F_OFD_SETLK = 37
+		file = open(sys.argv[1], "w")
+		fcntl.fcntl(file, F_OFD_SETLK, struct.pack(
+		    "hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+		file.write("Ivan %d 127.0.0.1:5\n" % os.getpid())
+		file.flush()
+		signal.pause()
+	END
+	pids=$!
+	await test -s "$RUNTIME_DIRECTORY/present/ivan"
+	run -1 account IVAN
+	assert_output --partial 'a guest of that name is connected'
+	kill "$pids"
+	wait "$pids" || true
+	account IVAN
+}
+
 @test "a password is 1 to 50 characters of any script, and told if not" {
 	euro=$(printf '€%.0s' {1..50})
 	parlance user add alice <<<"$euro"

@@ -16,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/clock.h"
 #include "lib/io.h"
+#include "lib/live.h"
 
 #define TAIL_DEFAULT 10
 
@@ -83,17 +83,23 @@ static int tail_turn(struct tail *t)
 	return r;
 }
 
-/* Waits a second: 0, or -EPIPE once nobody reads any more. */
-static int tail_wait(void)
+/* Waits for a doorbell: 0, or -EPIPE once nobody reads any more. */
+static int tail_wait(struct live *live)
 {
-	struct pollfd out = {.fd = STDOUT_FILENO, .events = 0};
-	int r = io_wait(&out, 1, clock_in(LIMIT_POLL_MS), IO_BUSY);
+	struct pollfd fds[] = {
+	    live_poll(live), {.fd = STDOUT_FILENO, .events = 0}};
+	int r = io_wait(fds, 2, live_deadline(live), IO_BUSY);
 
-	return r == -ETIMEDOUT ? 0 : r < 0 ? r : -EPIPE;
+	if (r < 0 && r != -ETIMEDOUT)
+		return r;
+	if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL))
+		return -EPIPE;
+	(void)live_turn(live);
+	return 0;
 }
 
 /* A room that is not there, or whose lock a stopped writer holds, may yet
- * come. */
+ * come; the doorbell or the next second asks again. */
 static bool is_passing(int r)
 {
 	return r == 0 || r == -ENOENT || r == -EBUSY;
@@ -101,17 +107,21 @@ static bool is_passing(int r)
 
 static int tail_follow(struct tail *t)
 {
-	int r = tail_turn(t);
+	struct live live;
+	int r;
 
+	live_init(&live, &t->admin->state, t->name, LIVE_ROOM);
+	r = tail_turn(t);
 	if (r == -ENOENT) {
 		note(t, "no such room yet; waiting for it");
 		t->started = true; /* then all of it is new */
 	}
 	while (is_passing(r)) {
-		r = tail_wait();
+		r = tail_wait(&live);
 		if (r == 0)
 			r = tail_turn(t);
 	}
+	live_release(&live);
 	return r;
 }
 

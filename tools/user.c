@@ -7,6 +7,7 @@
 
 #include "lib/auth.h"
 #include "lib/name.h"
+#include "lib/present.h"
 
 /* An error of store.h or auth.h about an account in plain words. */
 static int complain_user(const struct admin *admin, const char *name, int r)
@@ -102,6 +103,26 @@ static int complain_taken(
 			       name);
 }
 
+/* A guest who is here keeps the name that others see (design 7). */
+static int check_absent(const struct admin *admin, const char *name)
+{
+	struct present present;
+	int r = present_open(&present, &admin->state);
+
+	if (r == 0) {
+		r = present_held(&present, name, strlen(name));
+		present_close(&present);
+	}
+	if (r < 0)
+		return complain(admin, FAILED, "%s/present: %s",
+		    admin->state.runtime_path, strerror(-r));
+	return r == 0 ? DONE
+		      : complain(admin, REFUSED,
+			    "%s: a guest of that name is connected; try again "
+			    "once they have left",
+			    name);
+}
+
 /* Is the name to be had? Asked before the password is. */
 static int check_free(
     const struct admin *admin, struct store *store, const char *name)
@@ -120,7 +141,8 @@ static int check_free(
 		return complain_taken(admin, store, name);
 	if (r != -ENOENT)
 		return complain_user(admin, name, r);
-	return check_taken(admin, store, name);
+	r = check_taken(admin, store, name);
+	return r == DONE ? check_absent(admin, name) : r;
 }
 
 static int hash_password(
