@@ -18,8 +18,8 @@
  *
  * A process has one store at a time. In a sandbox it needs READ, WRITE, MAKE
  * and REMOVE in db/, MAKE and WRITE in failed/ (to write), and to add users
- * MAKE, REMOVE and LIST in accounts/. The database is made whole under another
- * name below db/ (this needs LIST there): do that before the sandbox.
+ * LIST, WRITE, MAKE and REMOVE in accounts/. The database is made whole under
+ * another name below db/ (this needs LIST there): do that before the sandbox.
  *
  * It locks accounts/ (flock) while it adds a user, db/ while it makes the
  * database, and otherwise leaves locking to SQLite.

@@ -15,6 +15,7 @@
 #include "lib/auth.h"
 #include "lib/clock.h"
 #include "lib/io.h"
+#include "lib/sandbox.h"
 #include "lib/slots.h"
 #include "place.h"
 
@@ -358,6 +359,60 @@ static void sigterm_ends_the_wait(void **state)
 	assert_int_equal(place_each(1, fail_under_sigterm, &w->place), 1);
 }
 
+/* What auth.h and store.h say that a sandbox must leave. */
+static const struct sandbox_rule rules[] = {
+    {SANDBOX_STATE, "db",
+	SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
+    {SANDBOX_STATE, "accounts",
+	SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
+    {SANDBOX_RUNTIME, "auth", SANDBOX_MAKE | SANDBOX_WRITE},
+    {SANDBOX_RUNTIME, "slots", SANDBOX_MAKE | SANDBOX_WRITE},
+    {SANDBOX_RUNTIME, "failed", SANDBOX_MAKE | SANDBOX_WRITE},
+    {SANDBOX_NONE, NULL, 0}};
+
+static int work_confined(struct place *p, int number)
+{
+	struct source nobody = {{0}};
+	struct sandbox_missing missing;
+	char hash[LIMIT_PASSWORD_HASH + 1];
+	struct store store;
+	struct auth auth;
+
+	(void)number;
+	store_init(&store, &p->state);
+	if (auth_init(&auth, &p->state, &store, 2) < 0 ||
+	    sandbox_enter(&p->state, rules, SANDBOX_TRY, &missing) < 0)
+		return 1;
+	for (int i = 0; i < 2; i++) {
+		if (auth_check(&auth, nobody, "alice", 5, "s3cret", 6, NULL) !=
+			1 ||
+		    auth_check(&auth, nobody, "alice", 5, "x", 1, NULL) != 0)
+			return 2;
+		store_idle(&store);
+	}
+	if (auth_hash(&auth, "x", 1, hash) != 0 ||
+	    store_user_add(&store, "bob", 3, hash) != 0 ||
+	    auth_check(&auth, nobody, "bob", 3, "x", 1, NULL) != 1)
+		return 3;
+	store_release(&store);
+	auth_release(&auth);
+	return 0;
+}
+
+static void a_sandbox_leaves_what_is_needed(void **state)
+{
+	const char *sandbox = getenv("PARLANCE_SANDBOX");
+	struct world *w = *state;
+
+	/* Sanitizers do not work in one. */
+	if (sandbox && strcmp(sandbox, "off") == 0)
+		return;
+	store_release(&w->store);
+	assert_int_equal(place_each(1, work_confined, &w->place), 1);
+	assert_int_equal(check(w, "bob", "x"), 1);
+	assert_int_equal(count_verified(w), 2);
+}
+
 /* --- slots --------------------------------------------------------- */
 
 static int *inside;
@@ -492,6 +547,7 @@ int main(void)
 	    EACH(a_remembered_pair_costs_little),
 	    EACH(the_fourth_failure_waits_and_the_right_password_does_not),
 	    EACH(sigterm_ends_the_wait),
+	    EACH(a_sandbox_leaves_what_is_needed),
 	    EACH(no_more_hash_at_once_than_there_are_slots),
 	    cmocka_unit_test(basic_credentials_are_taken_apart),
 	    cmocka_unit_test(basic_credentials_that_are_too_long_are_refused),
