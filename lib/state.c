@@ -136,8 +136,11 @@ static int make_path(const char *path, mode_t mode)
 static int hand_over(
     const struct state *s, const struct stat *owner, struct state_error *error)
 {
-	int r = make_path(s->runtime_path, 0711);
+	int r;
 
+	/* What root makes on the way there the owner must get through. */
+	(void)umask(0022);
+	r = make_path(s->runtime_path, 0711);
 	if (r < 0)
 		return fail(error, r, s->runtime_path, NULL);
 	if (r > 0 && chown(s->runtime_path, owner->st_uid, owner->st_gid) < 0)

@@ -114,7 +114,7 @@ assert_modes() {
 	umask 0
 	use parlance
 	assert_modes "$OWNER"
-	rm -rf "$STATE_DIRECTORY" "$RUNTIME_DIRECTORY"
+	rm -rf "$STATE_DIRECTORY" "${RUNTIME_DIRECTORY%/*}"
 	hand_over
 	umask 0777
 	use parlance 2>"$BATS_TEST_TMPDIR/err" || {
