@@ -251,7 +251,7 @@ static int note_key(struct place *p, int number)
 
 static void eight_who_make_the_key_at_once_agree(void **state)
 {
-	struct place p;
+	struct place p = {0};
 
 	(void)state;
 	place_init(&p);

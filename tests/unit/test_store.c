@@ -404,7 +404,7 @@ static void chmod_database(struct place *p, mode_t files, mode_t folder)
 /* As somebody whom permissions concern. Status 0 is success. */
 static int read_only_as_nobody(struct place *unused, int number)
 {
-	struct place p;
+	struct place p = {0};
 	struct store s;
 	int r;
 
