@@ -17,9 +17,10 @@
  * so: nothing is written until it is repaired.
  *
  * A process has one store at a time. In a sandbox it needs READ, WRITE, MAKE
- * and REMOVE in db/, MAKE and WRITE in failed/ (to write), and to add users
- * LIST, WRITE, MAKE and REMOVE in accounts/. The database is made whole under
- * another name below db/ (this needs LIST there): do that before the sandbox.
+ * and REMOVE in db/; who writes needs LIST there too, since SQLite syncs that
+ * folder at a connection's first commit and goes on in silence if it cannot
+ * open it; and MAKE and WRITE in failed/; and to add users LIST, WRITE, MAKE
+ * and REMOVE in accounts/.
  *
  * It locks accounts/ (flock) while it adds a user, db/ while it makes the
  * database, and otherwise leaves locking to SQLite.

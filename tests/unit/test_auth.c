@@ -362,7 +362,8 @@ static void sigterm_ends_the_wait(void **state)
 /* What auth.h and store.h say that a sandbox must leave. */
 static const struct sandbox_rule rules[] = {
     {SANDBOX_STATE, "db",
-	SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
+	SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_MAKE |
+	    SANDBOX_REMOVE},
     {SANDBOX_STATE, "accounts",
 	SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
     {SANDBOX_RUNTIME, "auth", SANDBOX_MAKE | SANDBOX_WRITE},
