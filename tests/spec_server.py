@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The minimal server of specs/chatfile.txt, and some that misbehave.
 
-    spec_server.py DIR [--keys] [--length] [--wait]
+    spec_server.py DIR [--keys] [--length] [--wait] [--port N]
 
-Serves DIR/rooms/NAME.txt on a free port of 127.0.0.1, which it writes to
+Serves DIR/rooms/NAME.txt on 127.0.0.1, a free port by default, which it writes to
 DIR/port; logs a line a request to DIR/log. By default it is as bare as the
 spec's: no Content-Length, connection closed, unknown fields ignored. --keys:
 Idempotency-Key; --length: Content-Length and Content-Range; --wait: Prefer.
@@ -224,10 +224,11 @@ def main():
     parser.add_argument('dir')
     for flag in ('--keys', '--length', '--wait'):
         parser.add_argument(flag, action='store_true')
+    parser.add_argument('--port', type=int, default=0)
     args = parser.parse_args()
     server = Server(args)
     os.makedirs(args.dir + '/rooms', exist_ok=True)
-    listener = socket.create_server(('127.0.0.1', 0), backlog=64)
+    listener = socket.create_server(('127.0.0.1', args.port), backlog=64)
     with open(args.dir + '/port.new', 'w', encoding='utf-8') as f:
         f.write(str(listener.getsockname()[1]))
     os.rename(args.dir + '/port.new', args.dir + '/port')
