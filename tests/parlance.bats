@@ -536,7 +536,7 @@ door() { # door USER:PASSWORD
 }
 
 follow() { # follow ARGUMENTS: tail -f into $BATS_TEST_TMPDIR/out
-	parlance room tail -f "$@" >"$BATS_TEST_TMPDIR/out" \
+	"$BUILD/bin/parlance" room tail -f "$@" >"$BATS_TEST_TMPDIR/out" \
 		2>"$BATS_TEST_TMPDIR/err" 3>&- &
 	follower=$!
 	pids="$pids $follower"
@@ -581,7 +581,7 @@ shown() { # shown TEXT: once?
 	account alice
 	say one
 	mkfifo "$BATS_TEST_TMPDIR/fifo"
-	parlance room tail -f lobby >"$BATS_TEST_TMPDIR/fifo" 3>&- &
+	"$BUILD/bin/parlance" room tail -f lobby >"$BATS_TEST_TMPDIR/fifo" 3>&- &
 	follower=$!
 	pids="$pids $follower"
 	head -n 1 <"$BATS_TEST_TMPDIR/fifo" >/dev/null
