@@ -111,7 +111,7 @@ void http_head_init(struct http_head *h)
  * lenient): a CR or LF by itself, folded lines, blanks before a colon, control
  * characters.
  *
- *	START  CRLF: START	any byte: LINE
+ *	START  CRLF, LF: START	any byte: LINE
  *	LINE   CRLF: FIELD
  *	FIELD  CRLF: the end	blank: folded	token byte: NAME
  *	NAME   ":": VALUE	token byte: NAME
@@ -157,7 +157,7 @@ static const char *scan_byte(struct http_head *h, char c)
 	h->cr = c == '\r';
 	if (cr && c != '\n')
 		return "a CR without LF in the head";
-	if (!cr && c == '\n')
+	if (!cr && c == '\n' && h->scan != HTTP_SCAN_START)
 		return "a line of the head that ends in LF without CR";
 	if (c == '\n')
 		return scan_end_of_line(h);
@@ -274,6 +274,10 @@ static int parse(struct http_head *h, const char *at, size_t len)
 		return h->first >= 'A' && h->first <= 'Z'
 			   ? refuse(h, 501, "no method that is known here")
 			   : refuse(h, 400, not_http);
+	case HPE_INVALID_URL:
+		return refuse(h, 400,
+		    "the path holds more than what may "
+		    "stand in a URL");
 	case HPE_INVALID_VERSION:
 	case HPE_PAUSED_H2_UPGRADE:
 		return refuse(h, 505, only_1);

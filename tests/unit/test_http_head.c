@@ -141,7 +141,7 @@ static const struct bad bad[] = {
     {HEAD "A: b\r\n c\r\n\r\n", 400},
     {HEAD " A: b\r\n\r\n", 400},
     {HEAD "A: b\r\n\tc\r\n\r\n", 400},
-    {"\nPOST /x HTTP/1.1\r\n\r\n", 400},
+    {"\rPOST /x HTTP/1.1\r\n\r\n", 400},
     /* fields */
     {HEAD "A : b\r\n\r\n", 400},
     {HEAD "Content-Length : 5\r\n\r\n", 400},
@@ -241,6 +241,7 @@ static void each_framing_and_keep_alive_is_recognised(void **state)
 	    {"GET /x HTTP/1.0\r\n\r\n", HTTP_EMPTY, false},
 	    {"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", HTTP_EMPTY,
 		true},
+	    {"\nGET /x HTTP/1.1\r\n\r\n", HTTP_EMPTY, true},
 	    {"\r\n\r\nGET /x HTTP/1.1\r\n\r\n", HTTP_EMPTY, true},
 	};
 
