@@ -5,10 +5,11 @@
  *
  * In STATE_DIRECTORY and RUNTIME_DIRECTORY, WRITERS processes append RECORDS
  * messages each through room.h, to rooms that are made as they go, and note in
- * LEDGERS what was acknowledged when; two more read what they are shown.
+ * LEDGERS what was acknowledged when; two more read what they are shown. Some
+ * messages end as if their sender had been killed while it wrote.
+ *
  * With `bare` instead of `room` the writers are loops of their own that sync
- *every fourth message only and acknowledge them all: what the checker is there
- *to find.
+ * only every fourth message and acknowledge all: what the checker should find.
  *
  * Exit codes: 0 all was written, 1 something failed (with a message).
  */
@@ -107,30 +108,80 @@ static void append(struct load *l, struct promise *p, const char *text,
 	p->hash = power_hash(p->hash, posted.footer, posted.footer_len);
 }
 
-/* The same without the library, and with too few syncs. */
+static size_t make_record(
+    char record[POWER_RECORD], const char *text, size_t len, const char *author)
+{
+	return (size_t)snprintf(record, POWER_RECORD,
+	    "%.*s\n\\%s @ 2026-11-20T14:03:07Z test\n", (int)len, text, author);
+}
+
+/* Opens and locks a room file without the library; its size in *ret. */
+static int lock_bare(const struct load *l, uint32_t room, uint64_t *ret)
+{
+	char path[PATH_MAX + 32];
+	int fd;
+
+	(void)snprintf(
+	    path, sizeof path, "%s/rooms/r%u.txt", l->state.state_path, room);
+	fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		fail(path, errno);
+	*ret = (uint64_t)lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+static void write_bare(int fd, const char *record, size_t len)
+{
+	if (write(fd, record, len) != (ssize_t)len)
+		fail("write", errno);
+}
+
 static void append_bare(struct load *l, struct promise *p, const char *text,
     size_t len, const char *author)
 {
-	char path[PATH_MAX + 32], record[POWER_RECORD];
-	size_t n = (size_t)snprintf(record, sizeof record,
-	    "%.*s\n\\%s @ 2026-11-20T14:03:07Z test\n", (int)len, text, author);
-	off_t start;
-	int fd;
+	char record[POWER_RECORD];
+	size_t n = make_record(record, text, len, author);
+	int fd = lock_bare(l, p->room, &p->start);
 
-	(void)snprintf(path, sizeof path, "%s/rooms/r%u.txt",
-	    l->state.state_path, p->room);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
-		fail(path, errno);
-	start = lseek(fd, 0, SEEK_END);
-	if (write(fd, record, n) != (ssize_t)n)
-		fail(path, errno);
-	if (p->number % 4 == 0 && fdatasync(fd) < 0)
-		fail(path, errno);
-	(void)close(fd);
-	p->start = (uint64_t)start;
 	p->end = p->start + n;
 	p->hash = power_hash(POWER_HASH, record, n);
+	write_bare(fd, record, n);
+	if (p->number % 4 == 0 && fdatasync(fd) < 0)
+		fail("fdatasync", errno);
+	(void)close(fd);
+}
+
+/* Is the last line a footer? */
+static bool ends_whole(int fd, uint64_t size)
+{
+	char line[48];
+	size_t n = size < sizeof line ? (size_t)size : sizeof line;
+	const char *begin;
+
+	if (pread(fd, line, n, (off_t)(size - n)) != (ssize_t)n)
+		fail("pread", errno);
+	if (n == 0 || line[n - 1] != '\n')
+		return n == 0;
+	begin = memrchr(line, '\n', n - 1);
+	return begin && begin[1] == '\\';
+}
+
+/* What a sender leaves that is killed in the midst of writing, or before it
+ * syncs: some of the record or all of it. Nobody is promised that. Like any
+ * sender, it would have repaired the room first. */
+static void append_killed(struct load *l, const struct promise *p,
+    const char *text, size_t len, const char *author)
+{
+	char record[POWER_RECORD];
+	size_t n = make_record(record, text, len, author);
+	uint64_t size;
+	int fd = lock_bare(l, p->room, &size);
+
+	if (p->number % 3 != 0)
+		n = 1 + n * (p->number % 100) / 100;
+	if (ends_whole(fd, size))
+		write_bare(fd, record, n);
+	(void)close(fd);
 }
 
 static int writer(struct load *l, uint32_t number)
@@ -147,6 +198,10 @@ static int writer(struct load *l, uint32_t number)
 		p.room = power_random(&random) %
 			 (1 + p.number * POWER_ROOMS / l->records);
 		len = power_text(text, number, p.number);
+		if (l->open[p.room] && power_random(&random) % 8 == 0) {
+			append_killed(l, &p, text, len, author);
+			continue;
+		}
 		(l->bare ? append_bare : append)(l, &p, text, len, author);
 		p.when = *l->counter;
 		promise(l, &p);
