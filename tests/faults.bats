@@ -1,3 +1,4 @@
+# suite: slow
 # What happens to rooms when the machine fails: a full disk, a failed sync, a
 # kill between any two system calls. tests/bin/roomctl is the sender.
 #
@@ -342,4 +343,68 @@ everywhere() {
 	calls+='p?read(64|v)?|writev|pwrite64|pwritev|ftruncate|linkat|'
 	calls+='unlinkat|renameat2?'
 	everywhere append_failing "$calls" true
+}
+
+# --- the same through a door ----------------------------------------------------
+
+account() {
+	echo "the password" | "$BUILD/bin/parlance" user add alice >/dev/null
+}
+
+# A message of SIZE bytes for room r, as the chatfile door is sent it.
+post() {
+	printf 'POST /rooms/r.txt HTTP/1.1\r\nHost: localhost\r\n'
+	printf 'Authorization: Basic %s\r\nContent-Length: %d\r\n\r\n' \
+		"$(printf 'alice:the password' | base64)" "$1"
+	head -c "$1" /dev/zero | tr '\0' x
+}
+
+# ... is answered with this status.
+assert_posted() {
+	run -0 --separate-stderr "${@:3}" "$BUILD/handlers/chatfile" < <(post "$2")
+	assert_line --index 0 --regexp "^HTTP/1.1 $1 "
+}
+
+@test "on a full disk the chatfile door says 507, and later takes the message" {
+	small_disk 2m
+	export STATE_DIRECTORY=$small/state
+	account
+	assert_posted 206 500
+	cp "$(room r)" "$BATS_TEST_TMPDIR/before"
+	fill "$small"
+
+	assert_posted 507 20000
+	cmp "$(room r)" "$BATS_TEST_TMPDIR/before"
+	assert_posted 206 0 # who only reads is served
+
+	rm "$small/fill"
+	assert_posted 206 20000
+	assert_healthy r
+}
+
+@test "with a limit of a file's size the chatfile door says 507" {
+	account
+	roomctl append r 5 60000 # the database is to stay below the limit
+	cp "$(room r)" "$BATS_TEST_TMPDIR/before"
+	assert_posted 507 60000 prlimit --fsize=310000
+	cmp "$(room r)" "$BATS_TEST_TMPDIR/before"
+	assert_posted 507 60000 prlimit --fsize="$(stat -c %s "$(room r)")"
+	cmp "$(room r)" "$BATS_TEST_TMPDIR/before"
+	assert_posted 206 60000
+}
+
+@test "after a failed sync the chatfile door says 503 until the room is repaired" {
+	needs_strace
+	account
+	assert_posted 206 500
+	assert_posted '50[037]' 500 strace -qq -o /dev/null -e trace=fdatasync \
+		-e inject=fdatasync:error=EIO
+	assert_posted 503 500
+	assert_posted 503 500
+	assert_posted 206 0 # who only reads is served
+	run -0 "$BUILD/bin/parlance" room check --repair r
+	assert_posted 206 500
+	assert_healthy r
+	run -0 roomctl look r
+	assert_output --regexp "^count=2 "
 }
