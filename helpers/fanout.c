@@ -78,6 +78,16 @@ static void load(struct fanout *f)
 		log_die("start", r);
 }
 
+static void block_signals(int how)
+{
+	sigset_t mask;
+
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGTERM);
+	(void)sigaddset(&mask, SIGINT);
+	(void)sigprocmask(how, &mask, NULL);
+}
+
 static void on_signal_while_waiting(int number)
 {
 	(void)number;
@@ -93,6 +103,7 @@ static void stand_by(struct fanout *f)
 
 	(void)signal(SIGTERM, on_signal_while_waiting);
 	(void)signal(SIGINT, on_signal_while_waiting);
+	block_signals(SIG_UNBLOCK);
 	log_event(LOG_INFO, "standby", "lock", "fanout.lock");
 	(void)sd_notify(0, "READY=1\nSTATUS=Standing by: another fanout runs");
 	do {
@@ -149,14 +160,10 @@ static int on_signal(
 
 static int start_events(struct fanout *f)
 {
-	sigset_t mask;
 	int r = sd_event_new(&f->event);
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)sigemptyset(&mask);
-	(void)sigaddset(&mask, SIGTERM);
-	(void)sigaddset(&mask, SIGINT);
-	(void)sigprocmask(SIG_BLOCK, &mask, NULL);
+	block_signals(SIG_BLOCK);
 	if (r >= 0)
 		r = sd_event_add_signal(f->event, NULL, SIGTERM, on_signal, f);
 	if (r >= 0)

@@ -43,7 +43,7 @@ struct fanout {
 	int listener;
 	bool own_socket; /* we made it: not systemd */
 	int inotify;
-	int watch_index, watch_present;
+	int watch_index, watch_present, watch_runtime;
 	sd_event *event;
 	sd_event_source *accepting;
 	sd_event_source *pause; /* ends a pause of accepting */

@@ -177,7 +177,8 @@ int guests_scan(struct fanout *f)
 {
 	struct guest *g, *next;
 
-	HASH_ITER (hh, f->guests, g, next) {
+	for (g = f->guests; g; g = next) {
+		next = g->hh.next;
 		g->probes = 0;
 		probe(g);
 	}
@@ -188,7 +189,8 @@ void guests_end(struct fanout *f)
 {
 	struct guest *g, *next;
 
-	HASH_ITER (hh, f->guests, g, next) {
+	for (g = f->guests; g; g = next) {
+		next = g->hh.next;
 		guest_free(g);
 	}
 }

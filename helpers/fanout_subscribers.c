@@ -92,8 +92,7 @@ void room_ring(struct fanout_room *room)
 	size_t len = make_bell(room->name, data);
 	struct subscription *sub;
 
-	DL_FOREACH(room->subscriptions, sub)
-	{
+	for (sub = room->subscriptions; sub; sub = sub->next) {
 		if (!sub->subscriber->owed && tell(sub->subscriber, data, len))
 			continue;
 		sub->owed_bell = true;
@@ -107,8 +106,7 @@ void presence_tell(struct fanout *f, const struct datagram *news)
 	size_t len = datagram_make(news, data);
 	struct subscriber *s;
 
-	DL_FOREACH(f->subscribers, s)
-	{
+	for (s = f->subscribers; s; s = s->next) {
 		if (!s->who || (!s->owed && tell(s, data, len)))
 			continue;
 		s->owed_roster = true;
@@ -181,11 +179,9 @@ static struct subscription *subscription_get(
 {
 	struct subscription *sub;
 
-	LL_FOREACH2(s->subscriptions, sub, more)
-	{
+	for (sub = s->subscriptions; sub; sub = sub->more)
 		if (parse_is(name, len, sub->room->name))
 			return sub;
-	}
 	if (s->rooms == LIMIT_SUBSCRIPTIONS)
 		return NULL;
 	sub = calloc(1, sizeof *sub);
@@ -285,8 +281,8 @@ static void subscriber_free(struct subscriber *s)
 	struct fanout *f = s->fanout;
 	struct subscription *sub, *next;
 
-	LL_FOREACH_SAFE2(s->subscriptions, sub, next, more)
-	{
+	for (sub = s->subscriptions; sub; sub = next) {
+		next = sub->more;
 		subscription_free(f, sub);
 	}
 	DL_DELETE(f->subscribers, s);
@@ -425,8 +421,8 @@ void subscribers_end(struct fanout *f)
 {
 	struct subscriber *s, *next;
 
-	DL_FOREACH_SAFE(f->subscribers, s, next)
-	{
+	for (s = f->subscribers; s; s = next) {
+		next = s->next;
 		subscriber_free(s);
 	}
 	(void)sd_event_source_disable_unref(f->accepting);

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -12,7 +13,10 @@
  * and is gone when its descriptor is closed. */
 #define INDEX_EVENTS (IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE)
 #define PRESENT_EVENTS (IN_MODIFY | IN_CLOSE_WRITE)
-#define FOLDER_GONE (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)
+/* A folder that is removed tells nobody while a descriptor of it is open: what
+ * is above it does. */
+#define ABOVE_EVENTS (IN_DELETE | IN_MOVED_FROM)
+#define GONE (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)
 
 #define EVENTS_BYTES 65536 /* taken at once */
 
@@ -42,14 +46,21 @@ static void ring_noted(struct fanout_room *rung)
 static void ring_all(struct fanout *f)
 {
 	struct datagram roster = {.kind = DATAGRAM_ROSTER};
-	struct fanout_room *room, *next;
 
 	log_event(LOG_WARNING, "overflow", NULL, NULL);
-	HASH_ITER (hh, f->rooms, room, next) {
-		room_ring(room);
-	}
+	for (struct fanout_room *r = f->rooms; r; r = r->hh.next)
+		room_ring(r);
 	(void)guests_scan(f);
 	presence_tell(f, &roster);
+}
+
+static bool is_gone(const struct fanout *f, const struct inotify_event *e)
+{
+	if (e->mask & GONE)
+		return true;
+	return e->wd == f->watch_runtime && e->len &&
+	       (strcmp(e->name, "index") == 0 ||
+		   strcmp(e->name, "present") == 0);
 }
 
 static void take_event(
@@ -57,15 +68,14 @@ static void take_event(
 {
 	if (e->mask & IN_Q_OVERFLOW) {
 		ring_all(f);
-	} else if (e->mask & FOLDER_GONE) {
-		log_event(LOG_ERR, "gone", "folder",
-		    e->wd == f->watch_index ? "index" : "present");
+	} else if (is_gone(f, e)) {
+		log_event(LOG_ERR, "gone", "folder", f->state.runtime_path);
 		(void)sd_event_exit(f->event, 111);
 	} else if (!e->len || e->name[0] == '.') {
 		return;
 	} else if (e->wd == f->watch_index) {
 		note_room(f, e->name, rung);
-	} else {
+	} else if (e->wd == f->watch_present) {
 		if (e->mask & IN_MODIFY)
 			guest_written(f, e->name);
 		if (e->mask & IN_CLOSE_WRITE)
@@ -120,6 +130,9 @@ int watch_start(struct fanout *f)
 	f->watch_present = watch(f, "present", PRESENT_EVENTS);
 	if (f->watch_present < 0)
 		return f->watch_present;
+	f->watch_runtime = watch(f, "", ABOVE_EVENTS);
+	if (f->watch_runtime < 0)
+		return f->watch_runtime;
 	r = sd_event_add_io(f->event, NULL, f->inotify, EPOLLIN, on_events, f);
 	return r < 0 ? r : 0;
 }

@@ -119,7 +119,7 @@ static int take(const struct present *p, const char *key)
 
 static void add_peer(struct buf *b, const char *peer)
 {
-	for (size_t i = 0; peer[i] && i < LIMIT_PRESENT_PEER; i++)
+	for (size_t i = 0; i < LIMIT_PRESENT_PEER && peer[i]; i++)
 		buf_char(b, (unsigned char)peer[i] <= ' ' || peer[i] == 0x7f
 				? '_'
 				: peer[i]);
