@@ -1,5 +1,6 @@
 #include "auth.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
@@ -203,6 +204,15 @@ static int credentials(const char **header, size_t *len)
 	return 0;
 }
 
+/* libsodium 1.0.18 takes some bytes above 0x7f for digits of Base64. */
+static bool is_all_ascii(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isascii((unsigned char)text[i]))
+			return false;
+	return true;
+}
+
 static int split(struct auth_pair *pair, size_t len)
 {
 	const char *colon;
@@ -226,15 +236,19 @@ int auth_basic(const char *header, size_t len, struct auth_pair *ret)
 	size_t n;
 	int r = credentials(&header, &len);
 
-	if (r == 0 && sodium_base642bin((unsigned char *)ret->data,
-			  sizeof ret->data, header, len, NULL, &n, NULL,
-			  sodium_base64_VARIANT_ORIGINAL) < 0)
+	if (r == 0 && !is_all_ascii(header, len))
 		r = -EINVAL;
 	if (r == 0)
+		r = sodium_base642bin((unsigned char *)ret->data,
+		    sizeof ret->data, header, len, NULL, &n, NULL,
+		    sodium_base64_VARIANT_ORIGINAL);
+	if (r == 0)
 		r = split(ret, n);
-	if (r < 0)
+	if (r < 0) {
 		auth_pair_wipe(ret);
-	return r;
+		return -EINVAL;
+	}
+	return 0;
 }
 
 void auth_pair_wipe(struct auth_pair *pair)

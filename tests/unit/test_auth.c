@@ -473,16 +473,27 @@ static const struct basic basics[] = {
     {"Basic dXNlcm5hbWU6cGFzc3dvcmQ=", "username", "password"},
     {"basic dXNlcm5hbWU6cGFzc3dvcmQ=", "username", "password"},
     {"BASIC \t dXNlcm5hbWU6cGFzc3dvcmQ= ", "username", "password"},
-    {"Basic dTpwDQo=", "u", "p"}, {"Basic dTpwCgo=", "u", "p\n"},
-    {"Basic dTpwDQ==", "u", "p\r"}, {"Basic dTphOmI6Yw==", "u", "a:b:c"},
-    {"Basic Ojo=", "", ":"}, {"Basic Og==", "", ""}, {"Basic dTo=", "u", ""},
+    {"Basic dTpwDQo=", "u", "p"},
+    {"Basic dTpwCgo=", "u", "p\n"},
+    {"Basic dTpwDQ==", "u", "p\r"},
+    {"Basic dTphOmI6Yw==", "u", "a:b:c"},
+    {"Basic Ojo=", "", ":"},
+    {"Basic Og==", "", ""},
+    {"Basic dTo=", "u", ""},
     {"Basic w6k6w6k=", "\xc3\xa9", "\xc3\xa9"},
     {"Basic dXNlcm5hbWU6cGFzc3dvcmQ", NULL, NULL}, /* no padding */
-    {"Basic dTpw=", NULL, NULL}, {"Basic dTpw dTpw", NULL, NULL},
+    {"Basic dTpw=", NULL, NULL},
+    {"Basic dTpw dTpw", NULL, NULL},
     {"Basic dQ==", NULL, NULL}, /* no colon */
-    {"Basic ", NULL, NULL}, {"Basic", NULL, NULL}, {"Basicx dTpw", NULL, NULL},
-    {"Bearer dTpw", NULL, NULL}, {"", NULL, NULL}, {"Basic ****", NULL, NULL},
+    {"Basic ", NULL, NULL},
+    {"Basic", NULL, NULL},
+    {"Basicx dTpw", NULL, NULL},
+    {"Bearer dTpw", NULL, NULL},
+    {"", NULL, NULL},
+    {"Basic ****", NULL, NULL},
     {"Basic dTp-", NULL, NULL}, /* the other alphabet */
+    {"Basic dTp\xfc", NULL, NULL},
+    {"Basic dTp\xaf", NULL, NULL},
 };
 
 static void basic_credentials_are_taken_apart(void **state)
