@@ -6,9 +6,12 @@
 # shellcheck disable=SC1003,SC2016
 # Each test is a subshell of its own.
 # shellcheck disable=SC2030,SC2031
+# Called by kill_everywhere.
+# shellcheck disable=SC2317
 bats_require_minimum_version 1.5.0
 bats_load_library bats-support
 bats_load_library bats-assert
+load client
 
 setup() {
 	export HOME=$BATS_TEST_TMPDIR/home CHATFILE_PASSWORD=secret TZ=UTC
@@ -28,15 +31,6 @@ teardown() {
 	done
 }
 
-# Waits until a command succeeds, at most 15 seconds.
-await() {
-	local until=$((SECONDS + 15))
-	until "$@"; do
-		[ "$SECONDS" -lt "$until" ] || fail "in vain: $*"
-		read -rt 0.02 <> <(:) || true
-	done
-}
-
 serve() { # serve [--keys] [--length] [--wait] [--port N]
 	rm -f "$server/port"
 	"$BATS_TEST_DIRNAME/spec_server.py" "$server" "$@" 3>&- &
@@ -45,10 +39,6 @@ serve() { # serve [--keys] [--length] [--wait] [--port N]
 	await test -e "$server/port"
 	base=http://127.0.0.1:$(<"$server/port")/rooms/
 	url=${base}lobby.txt
-}
-
-chatfile() {
-	"$BUILD/bin/chatfile" "$@"
 }
 
 plan() { # what the server does with the next requests, a line each
@@ -68,18 +58,6 @@ as_bob() { # as_bob TEXT: bob posts it
 	)
 }
 
-records() { # the records of a room file, one a line, sorted
-	awk '{ text = text $0 "\001" }
-	    /^\\($|[^\\])/ { print text; text = "" }
-	    END { if (text != "") print "TEXT " text }' "$1" | sort
-}
-
-# The invariant: as long as the server's, and the same records.
-assert_synced() {
-	assert_equal "$(stat -Lc %s lobby.txt)" "$(stat -c %s "$there")"
-	assert_equal "$(records lobby.txt)" "$(records "$there")"
-}
-
 # The same for a file with unsent text.
 assert_unsent() { # assert_unsent TEXT
 	local size
@@ -88,10 +66,6 @@ assert_unsent() { # assert_unsent TEXT
 	head -c "$size" lobby.txt >synced
 	assert_equal "$(records synced)" "$(records "$there")"
 	rm synced
-}
-
-times() { # times N TEXT: that line stands so often in the server's room
-	assert_equal "$(grep -cxF -- "$2" "$there")" "$1"
 }
 
 begun() { # begun [OPTIONS of the server]: alice is synced with one message
@@ -798,52 +772,10 @@ eve"
 	times 1 mine
 }
 
-# Each system call from the taking of the lock on, as NAME N: the Nth of that
-# name.
-calls() {
-	awk '{ name = $1; sub(/\(.*/, "", name)
-	       if (name !~ /^[a-z0-9_]+$/) next
-	       count[name]++
-	       if (name == "flock") on = 1
-	       if (on) print name, count[name] }' "$1"
-}
-
-# Runs `chatfile lobby.txt` once for each system call it makes, killed there,
-# and again to the end. Before each: what prepare() does.
-kill_everywhere() {
-	local name n killed=0
-	prepare 0
-	strace -o trace "$BUILD/bin/chatfile" lobby.txt
-	assert_synced
-	while read -r name n; do
-		case $name in
-		# These change nothing, here or there.
-		mmap | munmap | mprotect | brk | rt_* | getpid | exit_group | \
-			futex | madvise | getrandom) continue ;;
-		esac
-		killed=$((killed + 1))
-		[ "$TEST_SCALE" != 1 ] || [ $((killed % 3)) = "${1:-0}" ] ||
-			continue
-		prepare "$killed"
-		strace -o killed -e "trace=$name" \
-			-e "inject=$name:signal=KILL:when=$n" \
-			"$BUILD/bin/chatfile" lobby.txt || true
-		more "$killed"
-		run "$BUILD/bin/chatfile" lobby.txt
-		[ "$status" = 0 ] || fail "killed at $name $n: $output"
-		assert_synced || fail "killed at $name $n"
-		times 1 "mine $killed"
-		finally "$killed"
-	done < <(calls trace)
-	[ "$killed" -gt 40 ]
-}
-
 prepare() {
 	printf 'news %d\n\\carl @ 2026-11-21T10:00:00Z\n' "$1" >>"$there"
 	printf 'mine %d\n' "$1" >>lobby.txt
 }
-more() { :; }
-finally() { :; }
 
 @test "killed at every system call of an exchange, a message stands once" {
 	begun --keys --length
