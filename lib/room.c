@@ -245,6 +245,26 @@ bool room_failed(const struct rooms *rooms, const char *name)
 	return faccessat(rooms->failed, name, F_OK, 0) == 0 || errno != ENOENT;
 }
 
+/* A name that is not there is dear to look up (tmpfs keeps no memory of it),
+ * so what is asked twice an append is whether the folder changed. Its time is
+ * that of a coarse clock, so a young one may hide a second change. */
+bool room_is_marked(struct room *room)
+{
+	struct timespec *seen = &room->unmarked;
+	struct stat st;
+
+	if (fstat(room->rooms->failed, &st) < 0)
+		return true;
+	if (seen->tv_sec && st.st_mtim.tv_sec == seen->tv_sec &&
+	    st.st_mtim.tv_nsec == seen->tv_nsec)
+		return false;
+	if (room_failed(room->rooms, room->name))
+		return true;
+	if (time(NULL) - st.st_mtim.tv_sec > 2)
+		*seen = st.st_mtim;
+	return false;
+}
+
 void room_mark_failed(const struct room *room)
 {
 	int fd = openat(room->rooms->failed, room->name,

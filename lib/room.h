@@ -17,9 +17,9 @@
  *	room_close(&room);
  *	rooms_close(&rooms);
  *
- * Locks: appending takes flock on the room file, then (released) on the index;
- * both for moments and never across the network. Reading takes none, unless
- * the index must be built. A room file that was replaced or edited by hand is
+ * Locks: appending takes flock on the room file, for a moment and never across
+ * the network or the wait for the disk. Reading takes none, unless the index
+ * must be built. A room file that was replaced or edited by hand is
  * noticed: every call follows the path.
  *
  * A record that its writer left whole but not indexed (it was killed between
@@ -49,6 +49,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "footer.h"
 #include "limits.h"
@@ -93,6 +94,7 @@ struct room {
 	int read_only; /* 0, or the -errno of opening it for writing */
 	bool made; /* an append made it, and nothing stands in it yet */
 	unsigned loads; /* how often an index was loaded or built */
+	struct timespec unmarked; /* failed/ as it was without our mark */
 };
 
 /* Where record `number` stands: [start, end), footer line included. */

@@ -60,27 +60,11 @@ static int rebuild(struct room *room, uint64_t size, struct tail *tail)
 	return torn;
 }
 
-/* Brings the index that is open, or the one that is there, up to date. 1, 0 if
- * it must be built, -errno. */
-static int take_index(struct room *room)
-{
-	int r;
-
-	if (room->index < 0)
-		return index_load(room);
-	r = index_refresh(room);
-	if (r != 0)
-		return r;
-	/* Replaced: by someone who repaired the room after a failed sync,
-	 * maybe. Then this descriptor still has that failure to tell. */
-	return -ESTALE;
-}
-
 static int prepare(struct room *room, uint64_t size, struct tail *ret)
 {
 	char lost[ROOM_LOST_NAME];
 	uint64_t whole;
-	int r = take_index(room);
+	int r = room->index >= 0 ? 1 : index_load(room);
 
 	if (r < 0)
 		return r;
@@ -97,10 +81,11 @@ static int prepare(struct room *room, uint64_t size, struct tail *ret)
 /* --- writing --- */
 
 /* The footer's keys, with the Idempotency-Key among them. */
-static int make_footer(const struct room_post *post, struct room_posted *p)
+static int format_footer(
+    const struct room_post *post, int64_t now, struct room_posted *p)
 {
 	char keys[LIMIT_FOOTER];
-	struct footer_new new = {post->author, clock_now(), post->door, keys};
+	struct footer_new new = {post->author, now, post->door, keys};
 	int n = snprintf(keys, sizeof keys, "%s%s%s%s", post->keys,
 	    post->key && *post->keys ? " " : "", post->key ? "key=" : "",
 	    post->key ? post->key : "");
@@ -151,12 +136,12 @@ static void unmake(struct room *room, uint64_t size)
 /* --- the whole of it --- */
 
 /* Makes all up to the tail's end durable and visible. */
-static int publish(struct room *room, const struct tail *tail)
+static int publish(struct room *room, struct tail *tail)
 {
 	int r = room_sync(room);
 
 	/* Another process' sync may have failed, and told it, not us. */
-	if (r == 0 && room_failed(room->rooms, room->name))
+	if (r == 0 && room_is_marked(room))
 		r = -EKEYREVOKED;
 	return r < 0 ? r : index_add(room, tail);
 }
@@ -167,8 +152,13 @@ int room_lock_prepared(struct room *room, bool create, struct tail *tail)
 	uint64_t size;
 	int r;
 
-	if (room_failed(room->rooms, room->name))
+	if (room_is_marked(room))
 		return -EKEYREVOKED;
+	/* What others index from here on we take for not indexed yet. If the
+	 * index was replaced, maybe by someone who repaired the room after a
+	 * failed sync, our descriptor may still have that failure to tell. */
+	if (room->index >= 0 && index_refresh(room) != 1)
+		room_detach(room);
 	for (int i = 0; i < TRIES; i++) {
 		r = room_lock(room, create, &size);
 		if (r < 0)
@@ -206,16 +196,17 @@ static int record_at(
 	return r;
 }
 
-/* What was scanned for the key before the lock was taken. */
-struct scanned {
-	unsigned loads; /* of this index */
+/* What was done before the lock was taken, to have less to do under it. */
+struct ready {
+	unsigned loads; /* the key was looked for in this index */
 	uint64_t end; /* up to here */
+	int64_t time; /* the footer was formatted for this second */
 };
 
 /* Looks for the key in [since, end) of what is visible. 1 with *p, 0, -errno.
  */
 static int find_visible(struct room *room, const struct room_post *post,
-    struct scanned *s, struct room_posted *p)
+    struct ready *ready, struct room_posted *p)
 {
 	uint64_t start;
 	int r = room_look(room);
@@ -226,38 +217,42 @@ static int find_visible(struct room *room, const struct room_post *post,
 		r = record_at(room, post->since, &start);
 	if (r < 0)
 		return r;
-	s->loads = room->loads;
-	s->end = room->end;
-	return start < s->end ? match_key(room, post, start, s->end, p) : 0;
+	ready->loads = room->loads;
+	ready->end = room->end;
+	return start < ready->end ? match_key(room, post, start, ready->end, p)
+				  : 0;
 }
 
 /* The same for the rest, under the lock. */
 static int find_rest(struct room *room, const struct room_post *post,
-    const struct scanned *s, uint64_t size, struct room_posted *p)
+    const struct ready *ready, uint64_t size, struct room_posted *p)
 {
 	uint64_t start;
 	int r = record_at(room, post->since, &start);
 
 	if (r < 0)
 		return r;
-	if (s->loads == room->loads && s->end > start)
-		start = s->end;
+	if (ready->loads == room->loads && ready->end > start)
+		start = ready->end;
 	return match_key(room, post, start, size, p);
 }
 
 /* Under the lock: writes the record, or finds that it is there. 0, or 1 if
  * it was, or -errno. */
 static int put(struct room *room, const struct room_post *post,
-    const struct scanned *s, uint64_t size, struct room_posted *p)
+    const struct ready *ready, uint64_t size, struct room_posted *p)
 {
+	int64_t now;
 	int r = 0;
 
 	if (post->since > size)
 		return -ERANGE;
 	if (post->key)
-		r = find_rest(room, post, s, size, p);
-	if (r == 0)
-		r = make_footer(post, p);
+		r = find_rest(room, post, ready, size, p);
+	/* Times never go back in a room: this is taken under the lock. */
+	now = clock_now();
+	if (r == 0 && now != ready->time)
+		r = format_footer(post, now, p);
 	if (r != 0)
 		return r;
 	p->start = size;
@@ -280,67 +275,66 @@ static int find_again(struct room *room, const struct room_post *post,
 	return r < 0 ? r : match_same(room, post, from, size, p);
 }
 
-/* Between our write and its index entry the index was replaced, or someone
- * who holds its lock does not go on (`busy`; then this builds it anew). 0 if
- * the record is indexed, -ESTALE if that happened again, -ENOENT if the file
- * was replaced by one without the record, -EIO if it is the same file, so that
- * a repair took the record away. */
-static int confirm(struct room *room, const struct room_post *post, bool busy,
-    struct room_posted *p)
+/* Between our write and its index entry the index was replaced. 0 if the
+ * record is indexed, -ESTALE if that happened again, -ENOENT if the file was
+ * replaced by one without the record, -EIO if it is the same file, so that a
+ * repair took the record away. */
+static int confirm(
+    struct room *room, const struct room_post *post, struct room_posted *p)
 {
 	dev_t dev = room->dev;
 	ino_t ino = room->ino;
 	struct tail tail;
-	uint64_t size;
-	int torn, r = room_lock_prepared(room, false, &tail);
+	int r = room_lock_prepared(room, false, &tail);
 
 	if (r < 0)
 		return r;
 	r = find_again(room, post, tail.size, p);
 	if (r == 0)
 		r = room->dev == dev && room->ino == ino ? -EIO : -ENOENT;
-	if (r == 1 && busy)
-		r = index_build(room, tail.size, &size, &torn);
 	room_unlock(room);
 	return r < 0 ? r : publish(room, &tail);
 }
 
-/* The record stands at p->start; makes all of the tail durable and visible. */
+/* The record stands at p->start, in the tail or (repeated) before its end:
+ * makes all of the tail durable and visible. */
 static int finish(struct room *room, const struct room_post *post,
-    const struct tail *tail, struct room_posted *p)
+    struct tail *tail, struct room_posted *p)
 {
 	int r = publish(room, tail);
+	bool last = r == 0 && !p->repeated;
 
-	if (r == -EBUSY)
-		r = confirm(room, post, true, p);
 	for (int i = 0; i < TRIES && r == -ESTALE; i++)
-		r = confirm(room, post, false, p);
-	if (r == 0)
-		r = room_number_at(room, p->start, &p->number);
+		r = confirm(room, post, p);
 	p->size = p->repeated ? room->end : p->end;
-	return r;
+	p->number = tail->number;
+	if (r < 0 || last)
+		return r;
+	return room_number_at(room, p->start, &p->number);
 }
 
 /* 0, -ENOENT to begin anew, or -errno. */
 static int append_once(
     struct room *room, const struct room_post *post, struct room_posted *p)
 {
-	struct scanned scanned = {0};
+	struct ready ready = {.time = clock_now()};
 	struct tail tail;
 	int r = 0;
 
 	p->repeated = true;
 	if (post->key)
-		r = find_visible(room, post, &scanned, p);
+		r = find_visible(room, post, &ready, p);
 	if (r == 1) {
 		p->size = room->end;
 		return room_number_at(room, p->start, &p->number);
 	}
 	if (r == 0)
+		r = format_footer(post, ready.time, p);
+	if (r == 0)
 		r = room_lock_prepared(room, true, &tail);
 	if (r < 0)
 		return r;
-	r = put(room, post, &scanned, tail.size, p);
+	r = put(room, post, &ready, tail.size, p);
 	if (r < 0)
 		unmake(room, tail.size);
 	room_unlock(room);

@@ -10,8 +10,8 @@
  *	room_read.c    finding and reading records
  *	room_admin.c   check, redact, delete, list
  *
- * The order of locks: the room file's, then the index'; the second is also
- * taken alone.
+ * The one lock is the room file's. What is written into the index without it
+ * is settled beforehand (index_add).
  */
 #ifndef ROOM_INTERNAL_H
 #define ROOM_INTERNAL_H
@@ -49,6 +49,9 @@ void room_detach(struct room *);
  * waiting LIMIT_LOCK_MS at most. 0 with the file's size, or -errno. */
 int room_lock(struct room *, bool create, uint64_t *ret_size);
 void room_unlock(struct room *);
+
+/* room_failed(), but cheap to ask again. */
+bool room_is_marked(struct room *);
 
 /* Marks the room in RUNTIME_DIRECTORY/failed/. */
 void room_mark_failed(const struct room *);
@@ -101,6 +104,7 @@ bool scan_is_upload(const char *line, size_t len);
 struct tail {
 	uint64_t from;
 	uint64_t size;
+	uint64_t number; /* of its last record, once indexed */
 	size_t n;
 	uint64_t ends[TAIL_ENDS];
 };
@@ -128,9 +132,10 @@ int index_entries(
 int index_build(
     struct room *, uint64_t size, uint64_t *ret_size, int *ret_torn);
 
-/* Adds what is missing up to tail->size, which is on disk. 0 with count and
- * end, -ESTALE if the index was replaced or does not fit, -EBUSY, -errno. */
-int index_add(struct room *, const struct tail *);
+/* Adds what the tail, found under the room's lock, holds: it is on disk now.
+ * 0 with count, end and tail->number, -ESTALE if the index was replaced in
+ * the meantime, -errno. Takes no lock. */
+int index_add(struct room *, struct tail *);
 
 /* --- room_append.c --- */
 

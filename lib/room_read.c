@@ -24,47 +24,53 @@ int room_find(const struct room *room, uint64_t number, struct room_span *ret)
 	return ret->start < ret->end ? 0 : -EUCLEAN;
 }
 
-/* Fewer entries than this are read at once. */
+/* So many entries are read at once. */
 #define BLOCK 64
 
-/* The first of entries low .. high - 1, few, that ends after offset. */
-static int search_block(const struct room *room, uint64_t low, uint64_t high,
-    uint64_t offset, uint64_t *ret_number)
+/* The first of n <= BLOCK entries from number `at` on that ends after offset
+ * is number at + *ret_i; n if none does. */
+static int search_block(const struct room *room, uint64_t at, size_t n,
+    uint64_t offset, size_t *ret_i)
 {
 	uint64_t entries[BLOCK];
-	size_t n = (size_t)(high - low), i = 0;
-	int r = index_entries(room, low, n, entries);
+	size_t i = 0;
+	int r = index_entries(room, at, n, entries);
 
 	if (r < 0)
 		return r;
 	while (i < n && (entries[i] & ~INDEX_UPLOAD) <= offset)
 		i++;
-	*ret_number = low + i;
+	*ret_i = i;
 	return 0;
 }
 
 int room_number_at(
     const struct room *room, uint64_t offset, uint64_t *ret_number)
 {
-	uint64_t low = 1, high = room->count + 1, middle, entry;
-	bool ends = false;
+	/* All before low end too early, and high does not. */
+	uint64_t low = 1, high = room->count + 1, at;
+	size_t n, i;
 	int r;
 
 	if (offset >= room->end)
 		low = high;
-	while (high - low > BLOCK) {
-		/* Most ask for what is new: look there first. */
-		middle = ends ? low + (high - low) / 2 : high - BLOCK;
-		ends = true;
-		r = index_entries(room, middle, 1, &entry);
+	/* Most ask for what is new: the last block comes first. */
+	at = high - low > BLOCK ? high - BLOCK : low;
+	while (low < high) {
+		n = high - at < BLOCK ? (size_t)(high - at) : BLOCK;
+		r = search_block(room, at, n, offset, &i);
 		if (r < 0)
 			return r;
-		if ((entry & ~INDEX_UPLOAD) > offset)
-			high = middle;
+		if (i == n)
+			low = at + n;
+		else if (i > 0)
+			low = high = at + i;
 		else
-			low = middle + 1;
+			high = at;
+		at = high - low > BLOCK ? low + (high - low) / 2 : low;
 	}
-	return search_block(room, low, high, offset, ret_number);
+	*ret_number = low;
+	return 0;
 }
 
 int room_read(const struct room *room, uint64_t offset, void *buf, size_t len)

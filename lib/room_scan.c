@@ -162,13 +162,15 @@ int scan_file(int fd, uint64_t from, uint64_t to, scan_found *found, void *arg,
     uint64_t *ret_whole)
 {
 	struct scan s = {found, arg, from, from, true};
-	size_t cap = to - from > SCAN_SMALL ? SCAN_CHUNK : SCAN_SMALL;
+	size_t cap = SCAN_SMALL;
 	char *block;
 	int r;
 
 	*ret_whole = from;
 	if (from >= to)
 		return 0;
+	if (to - from > cap)
+		cap = to - from < SCAN_CHUNK ? (size_t)(to - from) : SCAN_CHUNK;
 	block = malloc(cap);
 	if (!block)
 		return -ENOMEM;
