@@ -15,7 +15,6 @@
 
 #define DATABASE "parlance.db"
 #define DATABASE_NEW "parlance.new"
-#define FAILED "failed/db"
 
 /* Step k brings version k to k + 1. */
 static const char *const migrations[] = {
@@ -102,7 +101,7 @@ static int run(struct store *s, const char *sql)
 
 static int mark_failed(struct store *s)
 {
-	int fd = openat(s->state->runtime, FAILED,
+	int fd = openat(s->state->runtime, STORE_FAILED,
 	    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	return fd < 0 ? -errno : close(fd);
@@ -110,7 +109,7 @@ static int mark_failed(struct store *s)
 
 int store_begin(struct store *s)
 {
-	if (faccessat(s->state->runtime, FAILED, F_OK, 0) == 0)
+	if (faccessat(s->state->runtime, STORE_FAILED, F_OK, 0) == 0)
 		return -EKEYREVOKED;
 	return run(s, "BEGIN IMMEDIATE");
 }

@@ -13,8 +13,9 @@
  * -EBUSY another writer held the database for LIMIT_LOCK_MS; -EIO a commit
  * failed and will not show up later; -ENOSPC; -EROFS; -EUCLEAN schema of a
  * newer version; -EBADMSG no database, or a damaged one; -EKEYREVOKED a commit
- * failed earlier, so did taking it back, and RUNTIME_DIRECTORY/failed/db says
- * so: nothing is written until it is repaired.
+ * failed earlier, so did taking it back, and
+ *RUNTIME_DIRECTORY/failed/parlance.db says so: nothing is written until it is
+ *repaired.
  *
  * A process has one store at a time. In a sandbox it needs READ, WRITE, MAKE
  * and REMOVE in db/; who writes needs LIST there too, since SQLite syncs that

@@ -12,8 +12,6 @@
 #include "io.h"
 #include "store_db.h"
 
-#define FAILED "failed/db"
-
 struct look {
 	struct store *store;
 	bool repair;
@@ -50,7 +48,7 @@ static int open_again(struct look *l)
 	    l->store->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	int r = store_error(l->store, rc);
 
-	if (r == 0 && unlinkat(l->store->state->runtime, FAILED, 0) < 0)
+	if (r == 0 && unlinkat(l->store->state->runtime, STORE_FAILED, 0) < 0)
 		r = -errno;
 	return r;
 }
@@ -193,7 +191,8 @@ static int look(struct look *l)
 	if (r == -EBADMSG || r == -ENOENT)
 		r = 0;
 	h->exists = l->store->db || h->damage[0];
-	h->shut = faccessat(l->store->state->runtime, FAILED, F_OK, 0) == 0;
+	h->shut =
+	    faccessat(l->store->state->runtime, STORE_FAILED, F_OK, 0) == 0;
 	if (r == 0 && l->store->db)
 		r = look_inside(l);
 	if (r < 0 || h->damage[0])

@@ -24,7 +24,7 @@ typedef void store_found(void *arg, enum store_fault, const char *key);
 struct store_health {
 	bool exists; /* there is a database */
 	uint64_t users; /* its rows, deleted ones too */
-	bool shut; /* RUNTIME_DIRECTORY/failed/db stands: no writes */
+	bool shut; /* RUNTIME_DIRECTORY/failed/parlance.db stands: no writes */
 	char damage[256]; /* what SQLite says is wrong with it, or "" */
 	uint64_t strays;
 	uint64_t missing;

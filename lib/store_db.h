@@ -15,6 +15,10 @@
 
 #include "store.h"
 
+/* The mark, below RUNTIME_DIRECTORY, that the database refuses writes. Its dot
+ * keeps it apart from the marks of rooms, one of which may be called "db". */
+#define STORE_FAILED "failed/parlance.db"
+
 /* Opens the database if it is there: 0, -ENOENT if it is not, -errno. */
 int store_ready(struct store *);
 
@@ -24,7 +28,7 @@ int store_begin(struct store *);
 
 /* 0 if it is on disk; -errno if it is not: the transaction is over either way,
  * and a commit that failed will not show up later (design 5), except where
- * *ret_unsure, if not NULL, is set: then failed/db says so. */
+ * *ret_unsure, if not NULL, is set: then failed/parlance.db says so. */
 int store_commit(struct store *, bool *ret_unsure);
 void store_rollback(struct store *);
 

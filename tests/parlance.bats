@@ -818,7 +818,7 @@ start_fanout() {
 
 @test "check opens a database that a failed write shut, with --repair" {
 	account alice
-	: >"$RUNTIME_DIRECTORY/failed/db"
+	: >"$RUNTIME_DIRECTORY/failed/parlance.db"
 	run -111 parlance user disable alice
 	assert_output --partial 'parlance check --repair'
 	run parlance user list
@@ -826,7 +826,7 @@ start_fanout() {
 	run -1 parlance check
 	assert_line --partial 'shut by a failed write'
 	parlance check --repair
-	[ ! -e "$RUNTIME_DIRECTORY/failed/db" ]
+	[ ! -e "$RUNTIME_DIRECTORY/failed/parlance.db" ]
 	parlance user disable alice
 }
 

@@ -280,7 +280,8 @@ static void writes_are_refused_once_a_refusal_could_not_be_undone(void **state)
 	failing_syncs = 100;
 	assert_int_equal(add(&s, "bob"), -EIO);
 	failing_syncs = 0;
-	assert_int_equal(faccessat(p->state.runtime, "failed/db", F_OK, 0), 0);
+	assert_int_equal(
+	    faccessat(p->state.runtime, "failed/parlance.db", F_OK, 0), 0);
 	assert_int_equal(add(&s, "carol"), -EKEYREVOKED);
 	assert_int_equal(
 	    store_user_set_password(&s, "alice", 5, "x"), -EKEYREVOKED);

@@ -165,13 +165,15 @@ static void a_shut_database_is_opened_by_repair_alone(void **state)
 	struct store_health health;
 
 	add(p, "alice");
-	put(p->state.runtime, "failed/db");
+	put(p->state.runtime, "failed/parlance.db");
 	check(p, false, &health);
 	assert_true(health.shut);
-	assert_int_equal(faccessat(p->state.runtime, "failed/db", F_OK, 0), 0);
+	assert_int_equal(
+	    faccessat(p->state.runtime, "failed/parlance.db", F_OK, 0), 0);
 	check(p, true, &health);
 	assert_true(health.shut && health.repaired);
-	assert_int_equal(faccessat(p->state.runtime, "failed/db", F_OK, 0), -1);
+	assert_int_equal(
+	    faccessat(p->state.runtime, "failed/parlance.db", F_OK, 0), -1);
 	add(p, "bob");
 }
 
