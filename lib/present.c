@@ -155,9 +155,10 @@ int present_claim(struct claim *ret, const struct present *p, const char *name,
 	r = name_key(name, len, key);
 	if (r < 0)
 		return r;
-	ret->fd = take(p, key);
-	if (ret->fd < 0)
-		return ret->fd;
+	r = take(p, key);
+	if (r < 0)
+		return r;
+	ret->fd = r;
 	r = write_line(ret->fd, name, len, peer ? peer : "");
 	if (r < 0)
 		present_release(ret);
