@@ -204,10 +204,10 @@ int main(int argc, char **argv)
 {
 	static struct bench b;
 	struct state_error error;
-	uint64_t n = number(argc, argv, 1, 7);
+	uint64_t n = number(argc, argv, 1, 15);
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	b.ms = (int64_t)number(argc, argv, 2, 2) * 1000;
+	b.ms = (int64_t)number(argc, argv, 2, 1) * 1000;
 	b.round = mmap(NULL, sizeof *b.round, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (b.round == MAP_FAILED)
