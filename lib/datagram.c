@@ -24,10 +24,11 @@ static const struct form {
     [DATAGRAM_ERROR] = {"error ", TEXT, false},
 };
 
-static bool is_plain(const char *text, size_t len)
+/* Is there no byte below `least`, and no DEL? */
+static bool is_plain(const char *text, size_t len, unsigned char least)
 {
 	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f)
+		if ((unsigned char)text[i] < least || text[i] == 0x7f)
 			return false;
 	return true;
 }
@@ -40,9 +41,9 @@ static bool argument_ok(enum argument what, const char *text, size_t len)
 	case ROOM:
 		return parse_is_token(text, len, LIMIT_ROOM_NAME, "_-");
 	case NAME:
-		return len && len <= LIMIT_NAME && is_plain(text, len);
+		return len && len <= LIMIT_NAME && is_plain(text, len, ' ' + 1);
 	case TEXT:
-		return true;
+		return is_plain(text, len, ' ');
 	}
 	return false;
 }

@@ -40,7 +40,7 @@ struct datagram {
 
 /* Takes a datagram apart; text points into it. 0, or -EPROTO: not one of
  * those above. A ROOM is a room's name, a NAME 1 to LIMIT_NAME bytes without
- * blanks and control characters. */
+ * blanks, and neither that nor a TEXT has ASCII's control characters. */
 int datagram_parse(const char *, size_t, struct datagram *ret);
 
 /* Writes one, from fields that are as datagram_parse wants them. Returns its

@@ -34,7 +34,7 @@ static const char *const malformed[] = {"", "\n", " ", "s", "sub", "sub ",
     "sub lobby\r", "SUB lobby", "who ", "who?", "ok lobby", "ok lobby ",
     "ok lobby x", "ok  1", "ok lobby -1", "bell", "bell a.txt", "+Alice", "+ 1",
     "+a b 1", "+a 18446744073709551616", "-a 1 ", "+a\t1 1", "+a\x7f 1",
-    "roster ", "rosters", "error", "bells lobby"};
+    "error a\n\n", "error \x1b", "roster ", "rosters", "error", "bells lobby"};
 
 static void each_command_is_taken_apart_and_made_again(void **state)
 {
