@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# suite: slow
+# The chatfile door at sockets: slow, broken, impatient and patient clients
+# (client.py), and curl through chatfiled.
+# Variables of chatfile.bash.
+# shellcheck disable=SC2153,SC2154
+bats_require_minimum_version 1.5.0
+bats_load_library bats-support
+bats_load_library bats-assert
+load chatfile.bash
+
+setup_file() { chatfile_setup_file; }
+
+setup() {
+	chatfile_setup
+	server=
+}
+
+teardown() {
+	[ -z "$server" ] || kill "$server" || :
+	[ -z "$server" ] || wait "$server" || :
+}
+
+data=$BATS_TEST_DIRNAME/data/chatfile
+
+client() { # client TEST [FILE]: see there
+	"$BATS_TEST_DIRNAME/client.py" "$1" "$chatfile" "${@:2}"
+}
+
+@test "clients that are silent, slow or deaf are dropped at their deadlines" {
+	client patience
+}
+
+@test "a request cut at any byte is told so, and stores nothing" {
+	client cut "$data/first.in"
+}
+
+@test "a request without a length cut in its head is told so" {
+	client cut "$data/bare.in"
+}
+
+@test "requests that arrive byte by byte get the same answers" {
+	client dribble "$data/pipelined.in"
+}
+
+@test "a connection carries one request after the other" {
+	client keep
+}
+
+@test "Prefer: wait is answered when someone speaks, or when time is up" {
+	client wait
+}
+
+@test "a room that is not there yet can be waited for" {
+	client wait_new
+}
+
+@test "a client that hangs up is not waited for, and SIGTERM ends a wait" {
+	client wait_hangup
+}
+
+@test "at a pipe a wait outlives the end of input, but not the reader" {
+	client wait_pipe
+}
+
+@test "SIGTERM lets a request that has begun be finished" {
+	client term
+}
+
+@test "a body without a length that stops coming is 408 and not stored" {
+	client late_bare
+}
+
+@test "an empty message without a length is answered after a moment" {
+	client bare_empty
+}
+
+# --- curl -------------------------------------------------------------------
+
+server_start() {
+	"$BUILD/bin/chatfiled" -a 127.0.0.1 -p 0 2>"$log" &
+	server=$!
+	local end=$((SECONDS + 20))
+	until url=$(sed -n 's/.*event=listening door=chatfile address=//p' "$log") &&
+		[ -n "$url" ]; do
+		((SECONDS < end)) || fail "$(cat "$log")"
+		read -rt 0.02 _ <> <(:) || :
+	done
+	url=http://$url/rooms
+}
+
+fetch() { # fetch CURL-ARGUMENT...: $code, $head, $body
+	code=$(curl -sS -u username:password -D "$head" -o "$body" \
+		-w '%{http_code}' "$@")
+}
+
+@test "curl posts, reads, resumes and asks only for what is new" {
+	server_start
+	fetch --data-binary hello -H 'Range: bytes=0-' "$url/lobby.txt"
+	assert_equal "$code" 206
+	fetch "$url/lobby.txt"
+	assert_equal "$code" 200
+	cmp "$body" "$rooms/lobby.txt"
+	head -c 10 "$body" >"$BATS_TEST_TMPDIR/part"
+	curl -sS -u username:password -C - -o "$BATS_TEST_TMPDIR/part" \
+		"$url/lobby.txt"
+	cmp "$BATS_TEST_TMPDIR/part" "$rooms/lobby.txt"
+	fetch --etag-save "$BATS_TEST_TMPDIR/tag" "$url/lobby.txt"
+	fetch --etag-compare "$BATS_TEST_TMPDIR/tag" "$url/lobby.txt"
+	assert_equal "$code" 304
+	fetch "$url/"
+	assert_equal "$(cat "$body")" lobby
+	fetch "$url/lobby.txt" -o "$body" "$url/lobby.txt"
+	assert_equal "$code" 200200
+}
+
+@test "curl uploads in chunks, waits for 100 Continue, and speaks HTTP/1.0" {
+	server_start
+	fetch -X POST -T - "$url/lobby.txt" <<<chunked
+	assert_equal "$code" 206
+	fetch --data-binary waited -H 'Expect: 100-continue' "$url/lobby.txt"
+	assert_equal "$code" 206
+	fetch -0 --data-binary old "$url/lobby.txt"
+	assert_equal "$code" 206
+	assert_equal "$(grep -cE '^(chunked|waited|old)$' "$rooms/lobby.txt")" 3
+}
+
+@test "who sends far too much reads the answer all the same" {
+	server_start
+	head -c 3000000 /dev/zero | tr '\0' x >"$BATS_TEST_TMPDIR/long"
+	fetch -H 'Expect:' --data-binary "@$BATS_TEST_TMPDIR/long" \
+		"$url/lobby.txt"
+	assert_equal "$code" 413
+	[ ! -e "$rooms/lobby.txt" ]
+}
+
+@test "a waiting client is woken at once through fanout" {
+	server_start
+	fetch --data-binary one "$url/lobby.txt"
+	size=$(stat -c %s "$rooms/lobby.txt")
+	curl -sS -u username:password -X POST -H "Range: bytes=$size-" \
+		-H 'Prefer: wait=50' -H 'Content-Length: 0' -m 40 \
+		-o "$BATS_TEST_TMPDIR/heard" "$url/lobby.txt" &
+	waiting=$!
+	fetch --data-binary two "$url/lobby.txt"
+	wait "$waiting"
+	grep -q '^two' "$BATS_TEST_TMPDIR/heard"
+}
