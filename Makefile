@@ -192,6 +192,11 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(link) $(LIBS) $(LIBS_helpers)
 
+# What the benchmarks compare with: nothing of ours in it.
+$(BUILD)/bench/static_%: bench/static_%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(WARNINGS) -O2 -static -o $@ $<
+
 .PHONY: test-programs check check-long check-run asan check-asan fuzz bench
 test-programs: all $(UNIT) $(CORPUS) $(TESTERS)
 
