@@ -81,9 +81,10 @@ int merge_text(
 size_t merge_growth(const struct merge *);
 void merge_free(struct merge *);
 
-/* --- chatfile_memo.c: the memo and .chatfile ------------------------------ */
+/* --- chatfile_memo.c: the memo -------------------------------------------- */
 
 struct memo {
+	uint64_t serial; /* of the file that it was read from, or 0 */
 	uint64_t offset;
 	unsigned char tail[HASH_BYTES]; /* hash of TAIL_BYTES before it */
 	bool keys; /* this server keeps Idempotency-Keys */
@@ -94,17 +95,30 @@ struct memo {
 	struct merge merge;
 };
 
-/* 0, -ENOENT (first use), -EUCLEAN (not one of ours), -errno. Saving replaces
- * the file durably: afterwards it is the old or the new one, whatever fails. */
+/* 0, -ENOENT (first use), -EUCLEAN (not one of ours), -errno. */
 int memo_load(struct memo *, int dir, const char *name);
-int memo_save(const struct memo *, int dir, const char *name);
+/* Replaces the file durably: afterwards it is the old or the new one, whatever
+ * fails. -ESTALE: it is no more the one that was loaded. */
+int memo_save(struct memo *, int dir, const char *name);
+int memo_check(const struct memo *, int dir, const char *name);
 int memo_remove(int dir, const char *name);
-/* Same offset, tail and message under way, and neither answered? */
-bool memo_same(const struct memo *, const struct memo *);
 void memo_key(struct memo *, const char *text, size_t len); /* a new one */
 bool memo_is_sent(const struct memo *, const char *, size_t); /* that text? */
 void memo_settle(struct memo *); /* nothing is under way any more */
 void memo_free(struct memo *);
+
+/* --- chatfile_config.c ---------------------------------------------------- */
+
+struct pair { /* of a line key=value; without a = the key is empty */
+	const char *key;
+	size_t key_len;
+	const char *value;
+	size_t len;
+};
+
+/* Takes a line off the front of a text that is not empty. False: it was an
+ * empty line. */
+bool pair_next(struct pair *, const char **at, const char *end);
 
 /* .chatfile in a directory: 0; -ENOENT; -EINVAL with the line's number; -errno.
  * Values that are not there are "". */

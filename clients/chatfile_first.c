@@ -123,6 +123,7 @@ static enum outcome replace(
 		return sync_local_failed(s, r);
 	say("%s was fetched anew; the former one is kept as %s", s->local.name,
 	    kept);
+	m->serial = 0;
 	m->offset = a->body.len;
 	r = local_tail(&s->local, m->offset, m->tail);
 	if (r == 0)

@@ -90,6 +90,17 @@ static long stall_seconds(void)
 	return STALL_S;
 }
 
+/* Whom to trust, as curl(1) is told. */
+static void set_authorities(CURL *e)
+{
+	const char *file = getenv("CURL_CA_BUNDLE");
+
+	if (!file)
+		file = getenv("SSL_CERT_FILE");
+	if (file && *file)
+		(void)curl_easy_setopt(e, CURLOPT_CAINFO, file);
+}
+
 static void set_login(struct http *h, const char *user, const char *password)
 {
 	CURL *e = h->easy;
@@ -131,6 +142,7 @@ struct http *http_new(const char *url, const char *user, const char *password)
 	    h->stall_s < CONNECT_S ? h->stall_s : (long)CONNECT_S);
 	(void)curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	(void)curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+	set_authorities(e);
 	set_login(h, user, password);
 	return h;
 }

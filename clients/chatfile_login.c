@@ -89,7 +89,9 @@ static ssize_t read_line(int tty, char *out, size_t size)
 	return n;
 }
 
-static ssize_t read_silently(int tty, char *out, size_t size)
+/* Echo goes before the prompt is shown, so that nothing typed is flushed. */
+static ssize_t read_silently(
+    int tty, const char *prompt, char *out, size_t size)
 {
 	struct sigaction action = {.sa_handler = on_signal}, old[SIGNALS];
 	struct termios shown, silent;
@@ -97,11 +99,13 @@ static ssize_t read_silently(int tty, char *out, size_t size)
 
 	if (tcgetattr(tty, &shown) < 0)
 		return -1;
+	caught = 0;
 	for (size_t i = 0; i < SIGNALS; i++)
 		(void)sigaction(signals[i], &action, &old[i]);
 	silent = shown;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	(void)tcsetattr(tty, TCSAFLUSH, &silent);
+	write_tty(tty, prompt);
 	n = read_line(tty, out, size);
 	(void)tcsetattr(tty, TCSAFLUSH, &shown);
 	write_tty(tty, "\n");
@@ -112,18 +116,20 @@ static ssize_t read_silently(int tty, char *out, size_t size)
 	return n;
 }
 
+/* Asks on /dev/tty. NULL: there is none, or nothing was typed. */
 static char *ask(const char *user, const char *url)
 {
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
-	char *password = calloc(1, LIMIT_PASSWORD + 2), asks[512];
+	char *password = calloc(1, LIMIT_PASSWORD + 2), prompt[512];
 	ssize_t n = -1;
 
-	if (tty >= 0 && password) {
-		(void)snprintf(
-		    asks, sizeof asks, "Password of %s at %s: ", user, url);
-		write_tty(tty, asks);
-		n = read_silently(tty, password, LIMIT_PASSWORD + 2);
-	}
+	(void)snprintf(
+	    prompt, sizeof prompt, "Password of %s at %s: ", user, url);
+	if (tty >= 0 && password)
+		do /* again once we were stopped and are continued */
+			n = read_silently(
+			    tty, prompt, password, LIMIT_PASSWORD + 2);
+		while (n < 0 && caught == SIGTSTP);
 	if (tty >= 0)
 		(void)close(tty);
 	if (n > 0)

@@ -1,37 +1,37 @@
 /*
  * The memo, .NAME.txt.chatfile: key=value lines, an empty line, then (while an
  * answer is being taken in) the bytes of merge.answer, .before and .text. It
- * is replaced by rename, so whoever reads it finds a whole one.
+ * is replaced by rename, so whoever reads it finds a whole one. Two clients may
+ * come to work on one memo for a moment, when an editor replaces the room file
+ * whose lock the first holds: so a memo is only saved over the one that was
+ * loaded, which its serial number tells, compared under flock of the folder.
  *
  *	chatfile=1
+ *	serial=N		another number after each save
  *	offset=4711
  *	tail=HEX		hash of the 4096 bytes before the offset
  *	keys=1			the server keeps Idempotency-Keys
  *	key=HEX sent=12 hash=HEX	(a line each) the message under way
- *	answer=N before=N text=N	(a line each) what follows the empty
- *line
- *
- * And .chatfile, which a person may write: url=, user=, # comments.
+ *	answer=N before=N text=N	(a line each) what follows
  */
 #include "chatfile.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/clock.h"
 #include "lib/io.h"
 #include "lib/parse.h"
 
 #define HEAD_BYTES 1024
-#define CONFIG_BYTES 8192
 
 static void memo_name(char *out, size_t size, const char *name, const char *end)
 {
@@ -50,7 +50,8 @@ static void add_hash(struct buf *b, const char *name, const unsigned char *hash)
 
 static void write_head(struct buf *b, const struct memo *m)
 {
-	buf_fmt(b, "chatfile=1\noffset=%ju\n", (uintmax_t)m->offset);
+	buf_fmt(b, "chatfile=1\nserial=%ju\noffset=%ju\n", (uintmax_t)m->serial,
+	    (uintmax_t)m->offset);
 	add_hash(b, "tail", m->tail);
 	buf_fmt(b, "keys=%d\n", m->keys);
 	if (m->key[0]) {
@@ -84,7 +85,41 @@ static int write_parts(int fd, const struct memo *m)
 	return r == 0 && fsync(fd) < 0 ? -errno : r;
 }
 
-int memo_save(const struct memo *m, int dir, const char *name)
+/* The serial number of the memo there, 0 for none or a damaged one. */
+static uint64_t serial_there(int dir, const char *name)
+{
+	static const char begin[] = "chatfile=1\nserial=";
+	const size_t skip = sizeof begin - 1;
+	char path[300], data[64] = "";
+	uint64_t serial = 0;
+	ssize_t n;
+	int fd;
+
+	memo_name(path, sizeof path, name, "");
+	fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	n = fd < 0 ? -1 : pread(fd, data, sizeof data - 1, 0);
+	if (fd >= 0)
+		(void)close(fd);
+	if (n > (ssize_t)skip && memcmp(data, begin, skip) == 0)
+		(void)parse_u64(data + skip, strspn(data + skip, "0123456789"),
+		    INT64_MAX, &serial);
+	return serial;
+}
+
+int memo_check(const struct memo *m, int dir, const char *name)
+{
+	return serial_there(dir, name) == m->serial ? 0 : -ESTALE;
+}
+
+static uint64_t next_serial(uint64_t serial)
+{
+	if (serial)
+		return serial < INT64_MAX ? serial + 1 : 1;
+	/* Unlike any that was there before the memo was removed. */
+	return (uint64_t)randombytes_random() + 1;
+}
+
+static int write_new(struct memo *m, int dir, const char *name)
 {
 	char temp[300], path[300];
 	int fd, r;
@@ -106,6 +141,22 @@ int memo_save(const struct memo *m, int dir, const char *name)
 	return r;
 }
 
+int memo_save(struct memo *m, int dir, const char *name)
+{
+	uint64_t was = m->serial;
+	int r;
+
+	(void)io_flock(dir, LOCK_EX, CLOCK_NEVER);
+	r = memo_check(m, dir, name);
+	m->serial = next_serial(was);
+	if (r == 0)
+		r = write_new(m, dir, name);
+	if (r < 0)
+		m->serial = was;
+	(void)flock(dir, LOCK_UN);
+	return r;
+}
+
 int memo_remove(int dir, const char *name)
 {
 	char path[300];
@@ -118,32 +169,7 @@ int memo_remove(int dir, const char *name)
 
 /* --- reading -------------------------------------------------------------- */
 
-struct line {
-	const char *key;
-	size_t key_len;
-	const char *value;
-	size_t len;
-};
-
-/* Takes key=value off the front of a text: true, false at its end or for an
- * empty line, which is taken too. A line without = has an empty key. */
-static bool next_line(struct line *l, const char **at, const char *end)
-{
-	const char *begin = *at, *nl = memchr(begin, '\n', (size_t)(end - *at));
-	const char *stop = nl ? nl : end, *eq;
-
-	*at = nl ? nl + 1 : end;
-	if (stop == begin)
-		return false;
-	eq = memchr(begin, '=', (size_t)(stop - begin));
-	l->key = begin;
-	l->key_len = eq ? (size_t)(eq - begin) : 0;
-	l->value = eq ? eq + 1 : begin;
-	l->len = (size_t)(stop - l->value);
-	return true;
-}
-
-static bool number(const struct line *l, const char *key, uint64_t *ret, int *r)
+static bool number(const struct pair *l, const char *key, uint64_t *ret, int *r)
 {
 	if (!parse_is(l->key, l->key_len, key))
 		return false;
@@ -153,7 +179,7 @@ static bool number(const struct line *l, const char *key, uint64_t *ret, int *r)
 }
 
 static bool hash(
-    const struct line *l, const char *key, unsigned char *ret, int *r)
+    const struct pair *l, const char *key, unsigned char *ret, int *r)
 {
 	size_t n = 0;
 
@@ -172,13 +198,14 @@ struct head {
 	bool answered;
 };
 
-static int read_line(struct memo *m, struct head *h, const struct line *l)
+static int read_line(struct memo *m, struct head *h, const struct pair *l)
 {
 	int r = 0;
 
 	if (parse_is(l->key, l->key_len, "answer"))
 		h->answered = true;
 	if (number(l, "chatfile", &h->version, &r) ||
+	    number(l, "serial", &m->serial, &r) ||
 	    number(l, "offset", &m->offset, &r) || hash(l, "tail", m->tail, &r))
 		return r;
 	if (number(l, "keys", &h->keys, &r) || number(l, "sent", &m->sent, &r))
@@ -209,10 +236,10 @@ static int parse_memo(struct memo *m, const struct bytes *all)
 {
 	const char *at = all->data, *end = at + all->len;
 	struct head h = {0};
-	struct line l;
+	struct pair l;
 	int r = 0;
 
-	while (r == 0 && at < end && next_line(&l, &at, end))
+	while (r == 0 && at < end && pair_next(&l, &at, end))
 		r = read_line(m, &h, &l);
 	m->keys = h.keys;
 	m->answered = h.answered;
@@ -266,13 +293,6 @@ int memo_load(struct memo *m, int dir, const char *name)
 
 /* --- what is under way ---------------------------------------------------- */
 
-bool memo_same(const struct memo *a, const struct memo *b)
-{
-	return a->offset == b->offset && !a->answered && !b->answered &&
-	       memcmp(a->tail, b->tail, HASH_BYTES) == 0 &&
-	       memcmp(a->key, b->key, sizeof a->key) == 0;
-}
-
 void memo_key(struct memo *m, const char *text, size_t len)
 {
 	unsigned char random[KEY_CHARS / 2];
@@ -305,75 +325,4 @@ void memo_free(struct memo *m)
 {
 	merge_free(&m->merge);
 	m->answered = false;
-}
-
-/* --- .chatfile ------------------------------------------------------------ */
-
-static int set_value(char *out, size_t size, const struct line *l)
-{
-	if (!l->len || l->len >= size || memchr(l->value, 0, l->len))
-		return -EINVAL;
-	memcpy(out, l->value, l->len);
-	out[l->len] = 0;
-	return 0;
-}
-
-static int config_line(struct config *c, struct line *l)
-{
-	while (l->len && isspace((unsigned char)l->value[l->len - 1]))
-		l->len--;
-	if (parse_is(l->key, l->key_len, "url"))
-		return set_value(c->url, sizeof c->url, l);
-	if (parse_is(l->key, l->key_len, "user"))
-		return set_value(c->user, sizeof c->user, l);
-	return !l->len || l->key[0] == '#' ? 0 : -EINVAL;
-}
-
-int config_load(struct config *c, int dir)
-{
-	char data[CONFIG_BYTES];
-	const char *at = data;
-	struct line l;
-	ssize_t n;
-	int r = 0;
-
-	*c = (struct config){0};
-	n = io_read_file(dir, ".chatfile", data, sizeof data);
-	if (n < 0)
-		return (int)n;
-	while (r == 0 && at < data + n) {
-		c->line++;
-		if (next_line(&l, &at, data + n))
-			r = config_line(c, &l);
-	}
-	n = (ssize_t)strlen(c->url);
-	if (r == 0 && n && c->url[n - 1] != '/') {
-		if ((size_t)n + 1 >= sizeof c->url)
-			return -EINVAL;
-		c->url[n] = '/';
-		c->url[n + 1] = 0;
-	}
-	return r;
-}
-
-int config_save(const struct config *c, int dir)
-{
-	int fd = openat(
-	    dir, ".chatfile", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	char data[CONFIG_BYTES];
-	struct buf b;
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	buf_init(&b, data, sizeof data);
-	buf_fmt(&b, "url=%s\n", c->url);
-	if (c->user[0])
-		buf_fmt(&b, "user=%s\n", c->user);
-	r = io_pwrite(fd, b.data, b.len, 0);
-	if (close(fd) < 0 && r == 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlinkat(dir, ".chatfile", 0);
-	return r;
 }

@@ -66,6 +66,8 @@ enum outcome sync_fail(struct sync *s, enum outcome o, const char *format, ...)
 
 enum outcome sync_memo_failed(struct sync *s, int error)
 {
+	if (error == -ESTALE)
+		return OUT_AGAIN; /* another client was faster */
 	if (error == -EUCLEAN)
 		return sync_fail(s, OUT_REFUSED,
 		    ".%s.chatfile is damaged or of a newer version; "
@@ -77,6 +79,8 @@ enum outcome sync_memo_failed(struct sync *s, int error)
 
 enum outcome sync_local_failed(struct sync *s, int error)
 {
+	if (error == -ESTALE)
+		return OUT_AGAIN;
 	return sync_fail(
 	    s, OUT_BROKEN, "%s: %s", s->local.name, strerror(-error));
 }
@@ -270,6 +274,9 @@ static enum outcome step(struct sync *s)
 	int r;
 
 	memo_free(&s->memo);
+	o = local_replaced(&s->local) ? sync_lock(s) : OUT_DONE;
+	if (o != OUT_DONE)
+		return o;
 	r = memo_load(&s->memo, s->local.dir, s->local.name);
 	if (r == -ENOENT || (r == 0 && s->local.made))
 		o = first_use(s);

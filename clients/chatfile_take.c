@@ -70,9 +70,7 @@ enum outcome take_finish(struct sync *s)
 static enum outcome look_again(struct sync *s, bool *ret_replaced)
 {
 	int replaced = local_replaced(&s->local), r;
-	struct memo now = {0};
 	enum outcome o = OUT_DONE;
-	bool same;
 
 	*ret_replaced = replaced != 0;
 	if (replaced) {
@@ -81,13 +79,8 @@ static enum outcome look_again(struct sync *s, bool *ret_replaced)
 	}
 	if (o != OUT_DONE)
 		return o;
-	r = memo_load(&now, s->local.dir, s->local.name);
-	same = r == -ENOENT ? !s->memo.offset && !s->memo.key[0]
-			    : r == 0 && memo_same(&now, &s->memo);
-	memo_free(&now);
-	if (r < 0 && r != -ENOENT)
-		return sync_memo_failed(s, r);
-	return same ? sync_history(s, &s->memo) : OUT_AGAIN;
+	r = memo_check(&s->memo, s->local.dir, s->local.name);
+	return r < 0 ? OUT_AGAIN : sync_history(s, &s->memo);
 }
 
 /* What of the text stays behind the answer, if `gone` of it is in there. The

@@ -193,8 +193,8 @@ eve"
 		'Password of alice at|secret\n' \
 		"$BUILD/bin/chatfile" -u alice "$url"
 	refute_output --partial secret
-	run -0 "$BATS_TEST_DIRNAME/terminal.py" 'Password|\x03' \
-		"$BUILD/bin/chatfile" -u alice "$url" || true
+	run -130 "$BATS_TEST_DIRNAME/terminal.py" 'Password of|\x03' \
+		"$BUILD/bin/chatfile" -u alice "$url"
 	run -100 setsid "$BUILD/bin/chatfile" -u alice "$url"
 	assert_output --partial 'no password: set CHATFILE_PASSWORD'
 	echo "machine 127.0.0.1 login alice password x" >"$HOME/.netrc"
@@ -325,6 +325,20 @@ eve"
 	run -0 "$BATS_TEST_DIRNAME/terminal.py" '' \
 		"$BUILD/bin/chatfile" -u alice "$url"
 	assert_output --regexp 'lobby\.txt: [0-9.]+ of [0-9.]+ MB'
+}
+
+@test "https works, with a certificate that one trusts" {
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+		-addext subjectAltName=IP:127.0.0.1 -keyout "$HOME/key.pem" \
+		-out "$HOME/cert.pem" 2>/dev/null
+	serve --keys --length --tls "$HOME/cert.pem" "$HOME/key.pem"
+	run -111 chatfile -u alice "${url/http:/https:}"
+	assert_output --partial 'certificate'
+	export CURL_CA_BUNDLE=$HOME/cert.pem
+	echo hello >lobby.txt
+	run -0 chatfile -u alice "${url/http:/https:}"
+	assert_synced
+	times 1 hello
 }
 
 @test "a symbolic link is followed" {
@@ -759,17 +773,40 @@ eve"
 
 @test "an append cut short by a full disk is taken back" {
 	begun
-	seq 1 30000 | sed 's/$/ and some words more/' >long
+	lines() {
+		seq "$1" "$2" |
+			sed 's/$/ and some words more\n\\carl @ 2026-11-21T10:00:00Z/'
+	}
+	lines 1 15000 >>"$there"
+	chatfile lobby.txt
+	lines 15001 18000 >>"$there"
 	printf 'mine\n' >>lobby.txt
-	sed 's/$/\n\\carl @ 2026-11-21T10:00:00Z/' long >>"$there"
 	cp lobby.txt before
-	# Room for the memo; with what stands in it, too little for the file.
-	run bash -c "ulimit -f 1000; exec '$BUILD/bin/chatfile' lobby.txt"
+	# Room for the memo with the answer in it, but too little for the file.
+	run bash -c "ulimit -f $(($(stat -c %s lobby.txt) / 1024 + 100)); \
+		exec strace -o trace -e trace=writev,ftruncate '$BUILD/bin/chatfile' lobby.txt"
 	assert_equal "$status" 111
+	grep -q '^ftruncate(.*= 0' trace
 	cmp lobby.txt before
+	: >"$server/log"
 	run -0 chatfile lobby.txt
 	assert_synced
 	times 1 mine
+	# Carried out from the memo: nothing had to be asked for that.
+	refute grep -q 'body=[1-9]' "$server/log"
+}
+
+@test "a memo of another client's making is not written over" {
+	begun --keys
+	echo mine >>lobby.txt
+	# While we are with the server an editor replaces the file, and another
+	# client syncs the new one.
+	plan "run cd $PWD && cp lobby.txt new && echo more >>new && mv new lobby.txt && '$BUILD/bin/chatfile' lobby.txt"
+	run -0 chatfile lobby.txt
+	planned
+	assert_synced
+	times 1 mine
+	times 1 more
 }
 
 prepare() {

@@ -29,9 +29,9 @@ teardown() {
 	done
 }
 
-serve() { # serve [PORT]
+serve() { # serve [PORT [ADDRESS]]
 	: >"$log"
-	"$BUILD/bin/chatfiled" -a 127.0.0.1 -p "${1:-0}" 2>"$log" 3>&- &
+	"$BUILD/bin/chatfiled" -a "${2:-127.0.0.1}" -p "${1:-0}" 2>"$log" 3>&- &
 	server=$!
 	pids="$pids $server"
 	await grep -q 'event=listening door=chatfile' "$log"
@@ -203,6 +203,21 @@ is_synced() {
 		await is_synced
 	done
 	assert_equal "$(grep -c 'from alice' lobby.txt)" $((5 * TEST_SCALE))
+}
+
+@test "a server on an IPv6 address" {
+	[ -e /proc/net/if_inet6 ] || skip "no IPv6 here"
+	account alice
+	serve 0 ::1
+	mkdir work
+	cd work || exit 1
+	echo hello >lobby.txt
+	run -0 chatfile -u alice "http://[::1]:$port/rooms/lobby.txt"
+	assert_synced
+	echo "machine ::1 login alice password x" >"$HOME/.netrc"
+	unset CHATFILE_PASSWORD
+	run -1 setsid "$BUILD/bin/chatfile" lobby.txt
+	assert_output --partial 'wrong user or password'
 }
 
 @test "wrong password, unknown user, no such place: told as they are" {

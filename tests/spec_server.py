@@ -2,6 +2,7 @@
 """The minimal server of specs/chatfile.txt, and some that misbehave.
 
     spec_server.py DIR [--keys] [--length] [--wait] [--port N]
+                   [--tls CERT KEY]
 
 Serves DIR/rooms/NAME.txt on 127.0.0.1, a free port by default, which it writes to
 DIR/port; logs a line a request to DIR/log. By default it is as bare as the
@@ -33,6 +34,7 @@ import base64
 import os
 import re
 import socket
+import ssl
 import subprocess
 import threading
 
@@ -45,6 +47,10 @@ class Server:
         self.dir = args.dir
         self.keys, self.length, self.wait = args.keys, args.length, args.wait
         self.count = 0
+        self.tls = None
+        if args.tls:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(*args.tls)
 
     def plan(self):
         try:
@@ -179,9 +185,12 @@ class Server:
         if word not in ('lost', 'hang', 'lost-run'):
             conn.sendall(self.answer(req, status, body, size, word))
 
+    def wrapped(self, conn):
+        return self.tls.wrap_socket(conn, True) if self.tls else conn
+
     def serve(self, conn):
         try:
-            with conn:
+            with self.wrapped(conn) as conn:
                 conn.settimeout(120)
                 self.handle(conn)
                 conn.shutdown(socket.SHUT_WR)
@@ -224,6 +233,7 @@ def main():
     parser.add_argument('dir')
     for flag in ('--keys', '--length', '--wait'):
         parser.add_argument(flag, action='store_true')
+    parser.add_argument('--tls', nargs=2)
     parser.add_argument('--port', type=int, default=0)
     args = parser.parse_args()
     server = Server(args)
