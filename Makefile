@@ -264,7 +264,7 @@ bench: DEPS_CHECK += $(DEPS_BENCH)
 .PHONY: run install uninstall format format-check lint clean help
 run: deps ## install what is missing, build, start every door over ./var
 	@$(MAKE) --no-print-directory -s all
-	@BUILD=$(BUILD) helpers/run
+	@BUILD=$(BUILD) helpers/run $(PORTS)
 
 MANPAGES = $(wildcard man/*.[1-8])
 SOURCES_C = $(wildcard lib/*.[ch] lib/gen/*.c handlers/*.[ch] helpers/*.[ch] \
@@ -273,11 +273,33 @@ SOURCES_C = $(wildcard lib/*.[ch] lib/gen/*.c handlers/*.[ch] helpers/*.[ch] \
 SCRIPTS = $(wildcard .ci/run tests/run tests/*.bats tests/*.bash bench/run \
 	helpers/run lib/gen/deps)
 
+UNITS = $(wildcard systemd/*.socket systemd/*.service systemd/*.target)
+ETC = $(DESTDIR)$(SYSCONFDIR)/parlance
+# What goes where: programs people call, programs of ours, pages, units.
+BIN_FILES = $(filter $(BUILD)/bin/%,$(PROGRAMS)) $(wildcard clients/*.py)
+LIBEXEC_FILES = $(filter-out $(BUILD)/bin/%,$(PROGRAMS))
+man_to = $(DESTDIR)$(mandir)/man$(subst .,,$(suffix $1))
+INSTALLED = $(patsubst %,$(DESTDIR)$(PREFIX)/bin/%,$(notdir $(BIN_FILES))) \
+	$(patsubst %,$(DESTDIR)$(libexecdir)/%,$(notdir $(LIBEXEC_FILES))) \
+	$(foreach m,$(MANPAGES),$(call man_to,$m)/$(notdir $m)) \
+	$(patsubst %,$(DESTDIR)$(unitdir)/%,$(notdir $(UNITS)))
+
 install: all ## install below DESTDIR and PREFIX
-	install -d $(DESTDIR)$(libexecdir) $(DESTDIR)$(PREFIX)/bin \
-	    $(DESTDIR)$(SYSCONFDIR)/parlance
-	install $(wildcard $(BUILD)/handlers/* $(BUILD)/helpers/*[!.][!od]) \
-	    $(DESTDIR)$(libexecdir)
+	install -d $(sort $(dir $(INSTALLED))) $(ETC)
+	install $(BIN_FILES) $(DESTDIR)$(PREFIX)/bin
+	install $(LIBEXEC_FILES) $(DESTDIR)$(libexecdir)
+	$(foreach m,$(MANPAGES),install -m 644 $m $(call man_to,$m) &&) :
+	$(if $(UNITS),install -m 644 $(UNITS) $(DESTDIR)$(unitdir))
+	@# One that is there may have been edited.
+	test -e $(ETC)/parlance.conf || \
+	    install -m 644 etc/parlance.conf $(ETC)
+
+uninstall: ## remove what install put there, but no edited parlance.conf
+	rm -f $(INSTALLED)
+	! cmp -s etc/parlance.conf $(ETC)/parlance.conf || \
+	    rm -f $(ETC)/parlance.conf
+	@for d in $(DESTDIR)$(libexecdir) $(ETC); do \
+	    test ! -d $$d || rmdir --ignore-fail-on-non-empty $$d; done
 
 format: ## let clang-format have its way
 	clang-format -i $(SOURCES_C)
