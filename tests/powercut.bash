@@ -52,23 +52,23 @@ cut_power() {
 	export RUNTIME_DIRECTORY=$dir/run.$tried
 	"$bin/powercheck" ledgers "$1" >found 2>&1 || {
 		failed=$((failed + 1))
-		echo "at=$1 kept=$2 $(cat later)"
+		echo "at=$1 later=$2 ($(cat later))"
 		head -n 5 found
 	}
 	umount mnt
-	while IFS='= ' read -r _ p _ _ _ t _ m _ b; do
+	while IFS='= ' read -r _ p _ _ _ t _ m _ k _ b; do
 		promises=$((promises + p)) tails=$((tails + t))
-		moved=$((moved + m)) broken=$((broken + b))
+		moved=$((moved + m)) kept=$((kept + k)) broken=$((broken + b))
 	done < <(grep '^promises=' found)
 }
 
 # Spread over the whole run; the first one is the instant after the last
 # acknowledgement.
-tried=0 failed=0 promises=0 tails=0 moved=0 broken=0
+tried=0 failed=0 promises=0 tails=0 moved=0 kept=0 broken=0
 for ((i = 0; i < cuts; i++)); do
 	at=$((last - (last - first) * i / cuts))
-	for kept in none half all; do cut_power "$at" "$kept"; done
+	for how in none half all; do cut_power "$at" "$how"; done
 done
 echo "cuts=$tried failed=$failed promises=$promises broken=$broken" \
-	"tails=$tails moved=$moved"
+	"tails=$tails moved=$moved lost-before=$kept"
 [ "$failed" = 0 ] || exit 1

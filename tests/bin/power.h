@@ -4,8 +4,9 @@
  *
  * A ledger is a file of struct promise, outside the disk that loses power:
  * "acked.W" of writer W's acknowledged records, "shown.R" of what reader R was
- * shown. `when` is powercut's counter right after it happened: a cut at C
- * must keep every promise with when <= C.
+ * shown, "moved.N" of what writer or reader N took away from a torn room.
+ * `when` is powercut's counter right after it happened: a cut at C must keep
+ * every promise with when <= C.
  */
 #ifndef POWER_H
 #define POWER_H
@@ -28,6 +29,14 @@ struct promise {
 	uint32_t writer; /* or the reader */
 	uint32_t number; /* of the writer's message, from 0 */
 	uint32_t shown; /* 1: by a reader, which began at 0 */
+};
+
+/* What a repair moved to lost/NAME, in "moved.N". */
+struct moved {
+	uint64_t when;
+	uint64_t bytes;
+	uint64_t hash;
+	char name[104];
 };
 
 #define POWER_HASH 14695981039346656037U /* FNV-1a, of nothing */

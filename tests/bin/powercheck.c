@@ -14,6 +14,7 @@
  *	  not anybody was promised it;
  *	- what was behind the last of them is now in lost/, byte for byte, and
  *	  the room file ends with the last record;
+ *	- what repairs moved to lost/ before the cut is still there;
  *	- room_check() finds nothing to repair, and the next append works.
  *
  * Prints a line for every promise broken and one of counts at the end. Exit
@@ -48,7 +49,7 @@ struct check {
 	size_t count;
 	char lost_name[128]; /* what the last repair moved */
 	uint64_t lost_bytes;
-	uint64_t records, moved, tails, broken;
+	uint64_t records, moved, tails, kept, broken;
 	unsigned char *seen; /* NUMBERS a writer */
 };
 
@@ -96,8 +97,7 @@ static int slurp(const char *folder, const char *name, struct bytes *ret)
 	return 0;
 }
 
-/* --- promises ----------------------------------------------------------------
- */
+/* --- promises --- */
 
 /* Takes up a promise. The last one of what a reader was shown of a room holds
  * all before it; they begin at c->promises[from]. */
@@ -159,8 +159,42 @@ static void check_promises(struct check *c, uint32_t room, struct bytes now)
 	}
 }
 
-/* --- records
- * ------------------------------------------------------------------ */
+/* What a repair told to have moved must be there: it is no longer in the room
+ * file. */
+static void check_moved(struct check *c, const struct moved *m)
+{
+	struct bytes lost = {NULL, 0};
+	char folder[PATH_MAX + 8];
+
+	(void)snprintf(folder, sizeof folder, "%s/lost", c->state.state_path);
+	if (slurp(folder, m->name, &lost) < 0 || lost.len != m->bytes ||
+	    power_hash(POWER_HASH, lost.data, lost.len) != m->hash) {
+		printf("lost/%s: gone or altered\n", m->name);
+		c->broken++;
+	}
+	free(lost.data);
+	c->kept++;
+}
+
+static void check_lost(struct check *c, const char *ledgers, uint64_t cut)
+{
+	const struct moved *m;
+	struct bytes ledger;
+	char name[32];
+
+	for (uint32_t i = 0; i < POWER_WRITERS; i++) {
+		(void)snprintf(name, sizeof name, "moved.%u", i);
+		if (slurp(ledgers, name, &ledger) < 0)
+			continue;
+		m = (const struct moved *)ledger.data;
+		for (size_t k = 0; k < ledger.len / sizeof *m; k++)
+			if (m[k].when <= cut)
+				check_moved(c, &m[k]);
+		free(ledger.data);
+	}
+}
+
+/* --- records --- */
 
 /* Is it what a writer wrote, all of it? Which one, in *ret. */
 static bool is_whole(struct slice body, const struct footer *f, size_t *ret)
@@ -221,8 +255,7 @@ static void check_records(
 		broken(c, number, "the index ends early, at", end);
 }
 
-/* --- rooms
- * -------------------------------------------------------------------- */
+/* --- rooms --- */
 
 /* What stood behind the whole records is in lost/ and no longer here. */
 static void check_tail(struct check *c, uint32_t number,
@@ -339,8 +372,10 @@ int main(int argc, char **argv)
 	c.rooms.notice_arg = &c;
 	for (uint32_t i = 0; i < POWER_ROOMS; i++)
 		check_room(&c, i);
-	printf("promises=%zu records=%ju tails=%ju moved=%ju broken=%ju\n",
+	check_lost(&c, argv[1], cut);
+	printf("promises=%zu records=%ju tails=%ju moved=%ju kept=%ju "
+	       "broken=%ju\n",
 	    c.count, (uintmax_t)c.records, (uintmax_t)c.tails,
-	    (uintmax_t)c.moved, (uintmax_t)c.broken);
+	    (uintmax_t)c.moved, (uintmax_t)c.kept, (uintmax_t)c.broken);
 	return c.broken ? 1 : 0;
 }

@@ -78,8 +78,7 @@ static void write_all(int fd, const void *data, size_t len)
 	}
 }
 
-/* --- the disk --------------------------------------------------------------
- */
+/* --- the disk --- */
 
 static void note(enum kind kind, const char *data, size_t len, off_t offset)
 {
@@ -190,8 +189,7 @@ static int serve(char **argv)
 	return 0;
 }
 
-/* --- its log ----------------------------------------------------------------
- */
+/* --- its log --- */
 
 /* The next entry, its data in data (WRITE_MAX bytes). False at the end. */
 static bool next_entry(FILE *log, struct entry *e, char *data)

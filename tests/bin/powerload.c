@@ -44,7 +44,8 @@ struct load {
 	uint32_t writers;
 	uint32_t records;
 	bool bare;
-	int ledger;
+	int ledger; /* acked or shown */
+	int moved;
 };
 
 static void fail(const char *what, int error)
@@ -59,14 +60,36 @@ static size_t room_name(char name[16], uint32_t number)
 	return (size_t)snprintf(name, 16, "r%u", number);
 }
 
-static void open_ledger(struct load *l, const char *kind, uint32_t number)
+static int open_ledger(const struct load *l, const char *kind, uint32_t number)
 {
 	char path[PATH_MAX];
+	int fd;
 
 	(void)snprintf(path, sizeof path, "%s/%s.%u", l->ledgers, kind, number);
-	l->ledger = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (l->ledger < 0)
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0)
 		fail(path, errno);
+	return fd;
+}
+
+/* The process' repairs: what is in lost/ by now is to stay there. */
+static void note(
+    void *arg, const char *room, const char *lost_name, uint64_t bytes)
+{
+	const struct load *l = arg;
+	char data[POWER_RECORD];
+	struct moved m = {.bytes = bytes};
+	int fd = openat(l->rooms.lost, lost_name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, data, sizeof data);
+
+	if (n < 0 || (uint64_t)n != bytes)
+		fail(room, errno);
+	(void)close(fd);
+	m.hash = power_hash(POWER_HASH, data, (size_t)n);
+	(void)snprintf(m.name, sizeof m.name, "%s", lost_name);
+	m.when = *l->counter;
+	if (write(l->moved, &m, sizeof m) != sizeof m)
+		fail("ledger", errno);
 }
 
 static void promise(struct load *l, const struct promise *p)
@@ -75,8 +98,7 @@ static void promise(struct load *l, const struct promise *p)
 		fail("ledger", errno);
 }
 
-/* --- writers ----------------------------------------------------------------
- */
+/* --- writers --- */
 
 /* Appends through room.h. Sets all of *p but `when`. */
 static void append(struct load *l, struct promise *p, const char *text,
@@ -191,7 +213,8 @@ static int writer(struct load *l, uint32_t number)
 	struct promise p = {.writer = number};
 	size_t len;
 
-	open_ledger(l, "acked", number);
+	l->ledger = open_ledger(l, "acked", number);
+	l->moved = open_ledger(l, "moved", number);
 	(void)snprintf(author, sizeof author, "~w%u", number);
 	for (p.number = 0; p.number < l->records; p.number++) {
 		/* More rooms as time goes on. */
@@ -209,8 +232,7 @@ static int writer(struct load *l, uint32_t number)
 	return 0;
 }
 
-/* --- readers ----------------------------------------------------------------
- */
+/* --- readers --- */
 
 /* Hashes what is new: [p->end, room->end). */
 static void take(struct load *l, const struct room *room, struct promise *p)
@@ -264,7 +286,8 @@ static int reader(struct load *l, uint32_t number)
 	if (bell.fd < 0 ||
 	    inotify_add_watch(bell.fd, path, IN_MODIFY | IN_MOVED_TO) < 0)
 		fail(path, errno);
-	open_ledger(l, "shown", number);
+	l->ledger = open_ledger(l, "shown", number);
+	l->moved = open_ledger(l, "moved", number);
 	for (uint32_t i = 0; i < POWER_ROOMS; i++)
 		shown[i] = (struct promise){.hash = POWER_HASH,
 		    .room = i,
@@ -280,8 +303,7 @@ static int reader(struct load *l, uint32_t number)
 	return 0;
 }
 
-/* --- all of them ------------------------------------------------------------
- */
+/* --- all of them --- */
 
 static void start(int (*f)(struct load *, uint32_t), struct load *l, uint32_t i)
 {
@@ -356,6 +378,8 @@ int main(int argc, char **argv)
 		fail(error.text, 0);
 	if (rooms_open(&l.rooms, &l.state) < 0)
 		fail("rooms_open", errno);
+	l.rooms.notice = note;
+	l.rooms.notice_arg = &l;
 	for (uint32_t i = 0; !l.bare && i < READERS; i++)
 		start(reader, &l, i);
 	bad = run(&l);
