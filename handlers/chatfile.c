@@ -83,14 +83,18 @@ int chatfile_room(struct session *s)
 	if (s->room_open && strlen(s->room.name) == name.len &&
 	    memcmp(s->room.name, name.data, name.len) == 0) {
 		r = room_look(&s->room);
-		if (r >= 0)
-			return 0;
+	} else {
+		if (s->room_open)
+			room_close(&s->room);
+		r = room_open(
+		    &s->room, &s->rooms, name.data, name.len, ROOM_CREATE);
+		s->room_open = r == 0;
 	}
-	if (s->room_open)
+	if (r < 0 && s->room_open) {
 		room_close(&s->room);
-	r = room_open(&s->room, &s->rooms, name.data, name.len, ROOM_CREATE);
-	s->room_open = r == 0;
-	return r;
+		s->room_open = false;
+	}
+	return r < 0 ? r : 0;
 }
 
 static const struct {
@@ -243,12 +247,15 @@ static void log_request(struct session *s)
 		log_text(&line, "user", s->login.name, s->login.len);
 	if (s->room_name.len)
 		log_text(&line, "room", s->room_name.data, s->room_name.len);
-	log_number(&line, "status", s->http.status);
+	if (s->http.status)
+		log_number(&line, "status", s->http.status);
 	if (s->message)
 		log_number(&line, "message", (int64_t)s->message);
 	if (s->repeated)
 		log_string(&line, "repeated", "yes");
 	log_number(&line, "bytes", (int64_t)s->http.sent);
+	if (s->http.gone)
+		log_string(&line, "client", "gone");
 	log_end(&line);
 }
 

@@ -118,7 +118,7 @@ static void fetch_or_wait(struct session *s, const struct sync *sync)
 	if (sync->wait && s->room.end == sync->since) {
 		s->event = "wait";
 		r = chatfile_wait(s, sync->since, sync->wait);
-		if (r < 0 && !s->http.close)
+		if (r < 0 && !s->http.gone)
 			chatfile_failed(s, r);
 		if (r < 0 || look(s, sync) < 0)
 			return;

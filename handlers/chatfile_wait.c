@@ -35,10 +35,8 @@ static int turn(struct session *s, struct live *live, int64_t until)
 		s->http.close = true;
 		return 0;
 	}
-	if (r > 0 && http_hung_up(&s->http, &fds[0])) {
-		s->http.close = true;
+	if (r > 0 && http_hung_up(&s->http, &fds[0]))
 		return -EPIPE;
-	}
 	(void)live_turn(live);
 	return 1;
 }

@@ -147,10 +147,12 @@ struct pollfd http_hangup_poll(const struct http *h)
 	return (struct pollfd){h->client->out, 0, 0};
 }
 
-bool http_hung_up(const struct http *h, const struct pollfd *p)
+bool http_hung_up(struct http *h, const struct pollfd *p)
 {
-	(void)h;
-	return p->revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL);
+	if (!(p->revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)))
+		return false;
+	(void)http_lost(h, -EPIPE);
+	return true;
 }
 
 static void give_back(char *at, size_t len)

@@ -51,10 +51,10 @@ struct http {
 	unsigned status; /* 0: none yet */
 	uint64_t sent; /* bytes of its body */
 	bool close; /* it is the last one */
+	bool gone; /* the client hung up, or took nothing for too long */
 	bool faulty; /* something could not be understood: exit status 1 */
 
 	/* Private. */
-	bool gone;
 	bool first; /* no request yet */
 	bool unread; /* the body, or some of it */
 	uint64_t left; /* of a counted body: bytes not taken out of `in` */
@@ -115,10 +115,11 @@ int http_error(struct http *, unsigned status, const char *format, ...)
 /* 405 with Allow. */
 int http_not_allowed(struct http *, const char *allow);
 
-/* Ends the wait of http_wait() for the client's hang-up, if it hung up: true.
- * For waits of one's own: what to poll for, and what it said. */
+/* For waits of one's own: what to poll for to learn that the client hung up,
+ * and whether it did (then `gone` is set). The end of input counts on a socket
+ * only (design 3). */
 struct pollfd http_hangup_poll(const struct http *);
-bool http_hung_up(const struct http *, const struct pollfd *);
+bool http_hung_up(struct http *, const struct pollfd *);
 
 /* Gives the pages of big buffers back while nothing is happening. */
 void http_trim(struct http *);

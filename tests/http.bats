@@ -3,7 +3,7 @@
 # The chatfile door at sockets: slow, broken, impatient and patient clients
 # (client.py), and curl through chatfiled.
 # Variables of chatfile.bash.
-# shellcheck disable=SC2153,SC2154
+# shellcheck disable=SC2016,SC2153,SC2154
 bats_require_minimum_version 1.5.0
 bats_load_library bats-support
 bats_load_library bats-assert
@@ -73,6 +73,55 @@ client() { # client TEST [FILE]: see there
 
 @test "an empty message without a length is answered after a moment" {
 	client bare_empty
+}
+
+# --- when the machine fails ---------------------------------------------------
+
+@test "a full disk is 507, the room stays as it was, and there is a way on" {
+	head -c 40000 /dev/zero | tr '\0' x >"$BATS_TEST_TMPDIR/much"
+	post_file lobby "$BATS_TEST_TMPDIR/much"
+	cp "$rooms/lobby.txt" "$BATS_TEST_TMPDIR/before"
+	# No file may grow beyond 64 KiB.
+	(ulimit -f 64 && exec "$chatfile") <"$in" >"$out" 2>"$log"
+	take_apart
+	the_answer_is 507
+	cmp "$rooms/lobby.txt" "$BATS_TEST_TMPDIR/before"
+	run_in
+	the_answer_is 206
+	cat "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/before" |
+		cmp - "$rooms/lobby.txt"
+}
+
+@test "a sync that fails is 500, and from then on the room is 503" {
+	post lobby 'first\n'
+	post lobby 'second\n'
+	PARLANCE_SANDBOX=off strace -o /dev/null -e trace=fdatasync \
+		-e inject=fdatasync:error=EIO "$chatfile" <"$in" >"$out" 2>"$log"
+	take_apart
+	the_answer_is 500
+	grep -q 'event=failure room=lobby' "$log"
+	run_in
+	the_answer_is 503
+	get /rooms/lobby.txt
+	the_answer_is 200
+	printf '%b' "first\\n${NOTE}second\\n$NOTE" | cmp - "$body"
+}
+
+@test "a state that can only be read is read" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	post lobby 'first\n'
+	unshare -m sh -c 'mount --bind "$1" "$1" &&
+		mount -o remount,bind,ro "$1" && "$2" <"$3"' - \
+		"$STATE_DIRECTORY" "$chatfile" "$in" >"$out" 2>"$log"
+	take_apart
+	the_answer_is 500
+	get /rooms/lobby.txt
+	unshare -m sh -c 'mount --bind "$1" "$1" &&
+		mount -o remount,bind,ro "$1" && "$2" <"$3"' - \
+		"$STATE_DIRECTORY" "$chatfile" "$in" >"$out" 2>"$log"
+	take_apart
+	the_answer_is 200
+	printf '%b' "first\\n$NOTE" | cmp - "$body"
 }
 
 # --- curl -------------------------------------------------------------------
