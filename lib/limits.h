@@ -58,5 +58,6 @@
 #define LIMIT_PRESENT_PEER 80 /* of a peer in its line in present/ */
 #define LIMIT_PRESENT_CLAIM_MS 20 /* fanout may be testing a free name */
 #define LIMIT_POLL_MS 1000 /* without fanout: look once a second */
+#define LIMIT_PARK_MS 5000 /* gallery's answer to a hand-over */
 
 #endif
