@@ -150,6 +150,18 @@ $(BUILD)/gen/schema.h: lib/schema.sql
 
 $(BUILD)/lib/store.o: $(BUILD)/gen/schema.h
 
+# The page, as C arrays. The folder itself tells of files added and removed.
+WEB = $(sort $(wildcard web/*))
+$(BUILD)/lib/gen/embed: lib/gen/embed.c
+	@mkdir -p $(@D)
+	$(CC) $(OURS) $(CFLAGS) -o $@ $< -lz -lsodium
+
+$(BUILD)/gen/web_assets.h: $(BUILD)/lib/gen/embed $(WEB) web
+	@mkdir -p $(@D)
+	$< $(WEB) > $@.new && mv $@.new $@
+
+$(BUILD)/handlers/hchat_assets.o: $(BUILD)/gen/web_assets.h
+
 $(BUILD)/lib/gen/conf: $(BUILD)/lib/gen/conf.o $(LIB)
 	$(link)
 
@@ -245,11 +257,11 @@ bench: deps-check ## run the benchmarks (ratios within one run)
 
 DEPS = gcc libc6-dev pkg-config libsqlite3-dev libsystemd-dev llhttp-dev \
 	libsodium-dev uthash-dev libcurl4-openssl-dev libedit-dev \
-	libunistring-dev libseccomp-dev
+	libunistring-dev libseccomp-dev zlib1g-dev
 DEPS_CHECK = bats bats-assert libcmocka-dev clang llvm libclang-rt-14-dev \
 	clang-format cppcheck shellcheck curl netcat-openbsd socat sqlite3 \
 	strace python3 procps util-linux e2fsprogs libfuse3-dev fuse3 \
-	mandoc tmux iproute2
+	mandoc tmux iproute2 chromium chromium-driver python3-selenium
 DEPS_BENCH = nginx-light ucspi-tcp valgrind
 
 .PHONY: deps deps-check
