@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -76,11 +77,16 @@ static void write_tty(int tty, const char *text)
 		return; /* then nobody sees it */
 }
 
-/* A line without its end: its length, or -1 (interrupted, end of input). */
-static ssize_t read_line(int tty, char *out, size_t size)
+/* A line without its end: its length, or -1 (a signal, end of input). Signals
+ * are only let in while it waits, so that none comes just before. */
+static ssize_t read_line(int tty, char *out, size_t size, const sigset_t *mask)
 {
-	ssize_t n = read(tty, out, size - 1);
+	struct pollfd p = {.fd = tty, .events = POLLIN};
+	ssize_t n;
 
+	if (ppoll(&p, 1, NULL, mask) < 0 || caught)
+		return -1;
+	n = read(tty, out, size - 1);
 	if (n <= 0)
 		return -1;
 	if (out[n - 1] == '\n')
@@ -95,22 +101,28 @@ static ssize_t read_silently(
 {
 	struct sigaction action = {.sa_handler = on_signal}, old[SIGNALS];
 	struct termios shown, silent;
+	sigset_t block, mask;
 	ssize_t n;
 
 	if (tcgetattr(tty, &shown) < 0)
 		return -1;
 	caught = 0;
-	for (size_t i = 0; i < SIGNALS; i++)
+	(void)sigemptyset(&block);
+	for (size_t i = 0; i < SIGNALS; i++) {
+		(void)sigaddset(&block, signals[i]);
 		(void)sigaction(signals[i], &action, &old[i]);
+	}
+	(void)sigprocmask(SIG_BLOCK, &block, &mask);
 	silent = shown;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	(void)tcsetattr(tty, TCSAFLUSH, &silent);
 	write_tty(tty, prompt);
-	n = read_line(tty, out, size);
+	n = read_line(tty, out, size, &mask);
 	(void)tcsetattr(tty, TCSAFLUSH, &shown);
 	write_tty(tty, "\n");
 	for (size_t i = 0; i < SIGNALS; i++)
 		(void)sigaction(signals[i], &old[i], NULL);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (caught)
 		(void)raise(caught);
 	return n;
