@@ -135,8 +135,9 @@ static int open_existing(struct room *room, const char *file)
 {
 	/* A FIFO must not make us wait; it is refused in identify(). */
 	int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	int how = room->mode == ROOM_WATCH ? O_RDONLY : O_RDWR | O_APPEND;
 
-	room->fd = openat(room->rooms->rooms, file, O_RDWR | O_APPEND | flags);
+	room->fd = openat(room->rooms->rooms, file, how | flags);
 	if (room->fd < 0 &&
 	    (errno == EACCES || errno == EROFS || errno == EPERM)) {
 		room->read_only = -errno;
@@ -308,6 +309,8 @@ static int renew(struct room *room)
 		r = index_load(room);
 	if (r == 1)
 		return 0;
+	if (r == 0 && room->mode == ROOM_WATCH)
+		r = -ESTALE;
 	if (r == 0)
 		r = room_lock(room, false, &size);
 	if (r == 0) {
@@ -317,7 +320,7 @@ static int renew(struct room *room)
 	if (r == 0)
 		return 0;
 	room_detach(room);
-	return r == -ENOENT && room->mode == ROOM_CREATE ? 0 : r;
+	return r == -ENOENT && room->mode != ROOM_READ ? 0 : r;
 }
 
 /* 1 if what is open is still what the path names, 0 if not, -errno. */

@@ -31,9 +31,15 @@
  * READ|WRITE|MAKE|REMOVE, failed READ|MAKE|WRITE. rooms_open() goes before the
  * sandbox. Files in index/ whose names begin with "." are being built.
  *
+ * With ROOM_WATCH nothing is locked, built, repaired or opened for writing, so
+ * that rooms READ and index READ are enough, and no call waits. Where there is
+ * no index to go by, the call fails with -ESTALE and the room is as if it were
+ * not there: whoever opens it otherwise builds one, and that rings.
+ *
  * Errors, besides plain -errno:
  *   -ENOENT     no such room
  *   -EINVAL     not a room's name, or what has it is no regular file
+ *   -ESTALE     ROOM_WATCH: no index yet
  *   -EBUSY      the lock was not to be had within LIMIT_LOCK_MS
  *   -EUCLEAN    closed: damage of more than LIMIT_TORN bytes (appends only)
  *   -EKEYREVOKED closed: a sync failed earlier (RUNTIME_DIRECTORY/failed/);
@@ -75,6 +81,7 @@ struct rooms {
 enum room_mode {
 	ROOM_READ, /* the room must exist: -ENOENT, from room_look() too */
 	ROOM_CREATE, /* it need not: it is empty until an append makes it */
+	ROOM_WATCH, /* the same, for those who only read: see below */
 };
 
 struct room {

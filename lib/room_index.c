@@ -139,11 +139,12 @@ static void index_close(struct room *room)
 
 int index_load(struct room *room)
 {
+	int how = room->mode == ROOM_WATCH ? O_RDONLY : O_RDWR;
 	int r;
 
 	index_close(room);
 	room->index = openat(room->rooms->index, room->name,
-	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	    how | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	/* Whatever else stands there is replaced by building. */
 	if (room->index < 0)
 		return errno == ENOENT || errno == ELOOP || errno == EISDIR

@@ -421,6 +421,34 @@ static void a_room_marked_failed_refuses_writes_and_is_read(void **state)
 	room_close(&room);
 }
 
+/* As one who may write neither rooms nor index would see it. */
+static void who_only_watches_builds_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct room room, watcher;
+
+	assert_int_equal(open_room(&watcher, f, ROOM_WATCH), 0);
+	assert_int_equal(room_look(&watcher), 0);
+	assert_int_equal(open_room(&room, f, ROOM_CREATE), 0);
+	assert_int_equal(say(&room, "1"), 0);
+	assert_int_equal(room_look(&watcher), 1);
+	assert_int_equal(watcher.count, 1);
+	assert_int_equal(fcntl(watcher.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+	assert_int_equal(fcntl(watcher.index, F_GETFL) & O_ACCMODE, O_RDONLY);
+	assert_int_equal(unlink(index_path(f)), 0);
+	assert_int_equal(room_look(&watcher), -ESTALE);
+	assert_int_equal(watcher.count, 0);
+	assert_int_equal(access(index_path(f), F_OK), -1);
+	assert_int_equal(say(&room, "2"), 0);
+	assert_int_equal(room_look(&watcher), 1);
+	assert_string_equal(record(f, &watcher, 2), "2\n" FOOTER);
+	assert_int_equal(room_delete(&f->rooms, ROOM), 0);
+	assert_int_equal(room_look(&watcher), 1);
+	assert_int_equal(watcher.fd, -1);
+	room_close(&room);
+	room_close(&watcher);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -444,6 +472,7 @@ int main(void)
 	    TEST(many_records_not_indexed_are_all_indexed),
 	    TEST(settle_shows_what_a_killed_writer_left_whole),
 	    TEST(a_room_marked_failed_refuses_writes_and_is_read),
+	    TEST(who_only_watches_builds_nothing),
 	};
 
 	return cmocka_run_group_tests_name("room", tests, NULL, NULL);
