@@ -16,6 +16,7 @@
 /* The room whose roster it is (design 7). */
 #define LOBBY "lobby"
 
+struct fanout;
 struct subscriber;
 
 /* A room that somebody subscribed to. */
@@ -33,6 +34,18 @@ struct subscription {
 	struct subscription *prev, *next; /* of the room */
 	struct subscription *more; /* of the subscriber */
 	bool owed_ok, owed_bell; /* its socket was full */
+};
+
+struct subscriber {
+	struct fanout *fanout;
+	int fd;
+	sd_event_source *source;
+	struct subscription *subscriptions;
+	unsigned rooms;
+	bool who;
+	bool owed; /* something: wait until it is writable */
+	bool owed_roster;
+	struct subscriber *prev, *next;
 };
 
 struct fanout {
@@ -54,11 +67,13 @@ struct fanout {
 	struct guest *guests; /* names in present/ */
 };
 
-/* fanout_subscribers.c: connections, and telling them. */
+/* fanout_subscribers.c: connections. */
 
 /* Starts accepting from f->listener. 0 or -errno. */
 int subscribers_start(struct fanout *);
 void subscribers_end(struct fanout *);
+
+/* fanout_rooms.c: who is subscribed to what, and telling them. */
 
 /* Rings everyone subscribed to the room. */
 void room_ring(struct fanout_room *);
@@ -68,6 +83,18 @@ void presence_tell(struct fanout *, const struct datagram *);
 
 /* How many records the room's index holds now; 0 if there is none. */
 uint64_t room_count(const struct fanout *, const char *name);
+
+/* Sends a datagram. False if its socket is full. A connection that broke needs
+ * no news: its end is an event of its own. */
+bool subscriber_tell(struct subscriber *, const char *data, size_t len);
+
+/* Its socket is writable again: it is told what it missed. */
+void subscriber_pay(struct subscriber *);
+
+/* Subscribes it and answers. NULL, or why not. */
+const char *subscriber_add_room(
+    struct subscriber *, const char *room, size_t len);
+void subscriber_drop_rooms(struct subscriber *);
 
 /* fanout_watch.c: what happens in index/ and present/. */
 

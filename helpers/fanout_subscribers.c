@@ -1,218 +1,24 @@
+/* Connections: accepting them, their commands, their end. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <utlist.h>
 
 #include "fanout.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "lib/parse.h"
 
 #define ACCEPT_BATCH 64 /* connections taken before others get their turn */
 #define COMMAND_BATCH 16 /* commands, of one subscriber */
 #define PAUSE_USEC 1000000 /* without descriptors or memory */
 #define FULL_LOG_MS 60000
 #define SEND_BUFFER                                                            \
-	16384 /* a subscriber who does not read; doubled by Linux              \
+	32768 /* a subscriber who does not read; doubled by Linux              \
 	       */
-
-#define INDEX_HEADER 64 /* design 4 */
-#define INDEX_ENTRY 8
-
-struct subscriber {
-	struct fanout *fanout;
-	int fd;
-	sd_event_source *source;
-	struct subscription *subscriptions;
-	unsigned rooms;
-	bool who;
-	bool owed; /* something: wait until it is writable */
-	bool owed_roster;
-	struct subscriber *prev, *next;
-};
-
-uint64_t room_count(const struct fanout *f, const char *name)
-{
-	struct stat st;
-
-	if (fstatat(f->index, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    st.st_size < INDEX_HEADER)
-		return 0;
-	return ((uint64_t)st.st_size - INDEX_HEADER) / INDEX_ENTRY;
-}
-
-/* --- telling ---------------------------------------------------------------
- */
-
-/* False if the socket is full. A connection that broke needs no news: its end
- * is an event of its own. */
-static bool tell(struct subscriber *s, const char *data, size_t len)
-{
-	if (send(s->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return true;
-	return errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM;
-}
-
-static void owe(struct subscriber *s)
-{
-	if (s->owed)
-		return;
-	s->owed = true;
-	(void)sd_event_source_set_io_events(s->source, EPOLLIN | EPOLLOUT);
-}
-
-static bool tell_ok(struct subscription *sub)
-{
-	const char *name = sub->room->name;
-	struct datagram d = {.kind = DATAGRAM_OK,
-	    .text = name,
-	    .len = strlen(name),
-	    .count = room_count(sub->subscriber->fanout, name)};
-	char data[LIMIT_DATAGRAM];
-	size_t len = datagram_make(&d, data);
-
-	return tell(sub->subscriber, data, len);
-}
-
-static size_t make_bell(const char *room, char data[LIMIT_DATAGRAM])
-{
-	struct datagram d = {
-	    .kind = DATAGRAM_BELL, .text = room, .len = strlen(room)};
-
-	return datagram_make(&d, data);
-}
-
-void room_ring(struct fanout_room *room)
-{
-	char data[LIMIT_DATAGRAM];
-	size_t len = make_bell(room->name, data);
-	struct subscription *sub;
-
-	for (sub = room->subscriptions; sub; sub = sub->next) {
-		if (!sub->subscriber->owed && tell(sub->subscriber, data, len))
-			continue;
-		sub->owed_bell = true;
-		owe(sub->subscriber);
-	}
-}
-
-void presence_tell(struct fanout *f, const struct datagram *news)
-{
-	char data[LIMIT_DATAGRAM];
-	size_t len = datagram_make(news, data);
-	struct subscriber *s;
-
-	for (s = f->subscribers; s; s = s->next) {
-		if (!s->who || (!s->owed && tell(s, data, len)))
-			continue;
-		s->owed_roster = true;
-		owe(s);
-	}
-}
-
-static bool pay_room(struct subscription *sub)
-{
-	char data[LIMIT_DATAGRAM];
-
-	if (sub->owed_ok && !tell_ok(sub))
-		return false;
-	sub->owed_ok = false;
-	if (sub->owed_bell &&
-	    !tell(sub->subscriber, data, make_bell(sub->room->name, data)))
-		return false;
-	sub->owed_bell = false;
-	return true;
-}
-
-/* It is writable again: it is told what it missed. */
-static void pay(struct subscriber *s)
-{
-	struct datagram roster = {.kind = DATAGRAM_ROSTER};
-	char data[LIMIT_DATAGRAM];
-
-	for (struct subscription *sub = s->subscriptions; sub; sub = sub->more)
-		if (!pay_room(sub))
-			return;
-	if (s->owed_roster && !tell(s, data, datagram_make(&roster, data)))
-		return;
-	s->owed_roster = s->owed = false;
-	(void)sd_event_source_set_io_events(s->source, EPOLLIN);
-}
-
-/* --- subscribing -----------------------------------------------------------
- */
-
-static struct fanout_room *room_get(
-    struct fanout *f, const char *name, size_t len)
-{
-	struct fanout_room *room;
-
-	HASH_FIND(hh, f->rooms, name, len, room);
-	if (room)
-		return room;
-	room = calloc(1, sizeof *room);
-	if (!room)
-		return NULL;
-	memcpy(room->name, name, len);
-	HASH_ADD(hh, f->rooms, name, len, room);
-	return room;
-}
-
-static void subscription_free(struct fanout *f, struct subscription *sub)
-{
-	struct fanout_room *room = sub->room;
-
-	DL_DELETE(room->subscriptions, sub);
-	if (!room->subscriptions) {
-		HASH_DEL(f->rooms, room);
-		free(room);
-	}
-	free(sub);
-}
-
-static struct subscription *subscription_get(
-    struct subscriber *s, const char *name, size_t len)
-{
-	struct subscription *sub;
-
-	for (sub = s->subscriptions; sub; sub = sub->more)
-		if (parse_is(name, len, sub->room->name))
-			return sub;
-	if (s->rooms == LIMIT_SUBSCRIPTIONS)
-		return NULL;
-	sub = calloc(1, sizeof *sub);
-	if (!sub)
-		return NULL;
-	sub->subscriber = s;
-	sub->room = room_get(s->fanout, name, len);
-	if (!sub->room) {
-		free(sub);
-		return NULL;
-	}
-	DL_APPEND(sub->room->subscriptions, sub);
-	LL_PREPEND2(s->subscriptions, sub, more);
-	s->rooms++;
-	return sub;
-}
-
-/* Subscribed first, counted then: what is added later rings. A string, if it
- * was refused. */
-static const char *subscribe(struct subscriber *s, const char *room, size_t len)
-{
-	struct subscription *sub = subscription_get(s, room, len);
-
-	if (!sub)
-		return "too many rooms";
-	if (s->owed || !tell_ok(sub)) {
-		sub->owed_ok = true;
-		owe(s);
-	}
-	return NULL;
-}
 
 static const char *obey(struct subscriber *s, const char *data, size_t len)
 {
@@ -222,7 +28,7 @@ static const char *obey(struct subscriber *s, const char *data, size_t len)
 		return "malformed command";
 	switch (d.kind) {
 	case DATAGRAM_SUB:
-		return subscribe(s, d.text, d.len);
+		return subscriber_add_room(s, d.text, d.len);
 	case DATAGRAM_WHO:
 		s->who = true;
 		return NULL;
@@ -279,12 +85,8 @@ static void accept_pause(struct fanout *f, int error)
 static void subscriber_free(struct subscriber *s)
 {
 	struct fanout *f = s->fanout;
-	struct subscription *sub, *next;
 
-	for (sub = s->subscriptions; sub; sub = next) {
-		next = sub->more;
-		subscription_free(f, sub);
-	}
+	subscriber_drop_rooms(s);
 	DL_DELETE(f->subscribers, s);
 	f->connected--;
 	(void)sd_event_source_disable_unref(s->source);
@@ -300,7 +102,7 @@ static void refuse(struct subscriber *s, const char *why)
 	    .kind = DATAGRAM_ERROR, .text = why, .len = strlen(why)};
 	char data[LIMIT_DATAGRAM];
 
-	(void)tell(s, data, datagram_make(&d, data));
+	(void)subscriber_tell(s, data, datagram_make(&d, data));
 	subscriber_free(s);
 }
 
@@ -335,7 +137,7 @@ static int on_subscriber(
 	(void)source;
 	(void)fd;
 	if (revents & EPOLLOUT)
-		pay(s);
+		subscriber_pay(s);
 	if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		listen_to(s);
 	return 0;
