@@ -16,9 +16,8 @@
 #define COMMAND_BATCH 16 /* commands, of one subscriber */
 #define PAUSE_USEC 1000000 /* without descriptors or memory */
 #define FULL_LOG_MS 60000
-#define SEND_BUFFER                                                            \
-	32768 /* a subscriber who does not read; doubled by Linux              \
-	       */
+/* Of a subscriber who does not read; Linux doubles it. */
+#define SEND_BUFFER 32768
 
 static const char *obey(struct subscriber *s, const char *data, size_t len)
 {
