@@ -2,11 +2,14 @@
 """client.py TEST HANDLER [FILE]: a client at a socket, for tests that need
 timing: what a pipe or curl cannot do. Prints nothing if all is well."""
 import os
+import random
 import re
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 DEADLINE = 40
@@ -317,6 +320,93 @@ def test_patience(program):
     else:
         idle.mine.close()
         assert idle.end() == 0
+
+
+class Synced:
+    """A client's file, by the algorithm of the spec, over a connection that
+    may break at any moment."""
+
+    def __init__(self, program, number, rounds):
+        self.program, self.number, self.rounds = program, number, rounds
+        self.random = random.Random(number)
+        self.file = b""
+        self.handler = None
+        self.kills = 0
+
+    def exchange(self, request):
+        if not self.handler:
+            self.handler = Handler(self.program)
+        self.handler.send(request)
+        if self.random.random() < 0.15:
+            self.kills += 1
+            pause = self.random.random() * 0.006
+            select.select([self.handler.mine], [], [], pause)
+            if self.random.random() < 0.5:
+                self.handler.process.kill()
+            raise ConnectionResetError
+        return self.handler.reply()
+
+    def sync(self, text, *fields):
+        """Again and again until it is answered, as one who lost an answer."""
+        request = post(text, b"Range: bytes=%d-" % len(self.file), *fields)
+        while True:
+            try:
+                status, body = self.exchange(request)
+            except (OSError, AssertionError):
+                self.handler.mine.close()
+                self.handler.process.wait(DEADLINE)
+                self.handler = None
+                continue
+            if status != 503:
+                break
+        assert status == 206, (status, body)
+        self.file += text + body
+
+    def run(self):
+        for i in range(self.rounds):
+            self.sync(b"message %d of %d\n" % (i, self.number),
+                      b"Idempotency-Key: k%d-%d" % (self.number, i))
+            # Another's record cannot be split by what is at hand.
+            assert self.file.endswith(b"\n")
+        self.handler.mine.close()
+        self.handler.process.wait(DEADLINE)
+        self.handler = None
+
+
+def records(data):
+    """The records of a room, each whole, in any order."""
+    lines, found, begun = data.splitlines(True), [], b""
+    for line in lines:
+        begun += line
+        if line.startswith(b"\\"):
+            found.append(begun)
+            begun = b""
+    assert not begun
+    return sorted(found)
+
+
+def test_invariant(program):
+    """Eight at once, some handlers and connections killed and the message
+    sent again with its key: every file ends as long as the room, and holds
+    the same records."""
+    clients = [Synced(program, n, 20 * SCALE) for n in range(8)]
+    threads = [threading.Thread(target=c.run) for c in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for client in clients:
+        client.random.random = lambda: 1
+        client.sync(b"")
+        client.handler.mine.close()
+        client.handler.process.wait(DEADLINE)
+    want = records(room())
+    assert len(want) == 8 * 20 * SCALE, len(want)
+    assert len(set(want)) == len(want)
+    assert sum(c.kills for c in clients) > 10
+    for client in clients:
+        assert len(client.file) == len(room())
+        assert records(client.file) == want
 
 
 def main():

@@ -75,6 +75,10 @@ client() { # client TEST [FILE]: see there
 	client bare_empty
 }
 
+@test "eight clients, some killed and retried, end with the room's records" {
+	client invariant
+}
+
 # --- when the machine fails ---------------------------------------------------
 
 @test "a full disk is 507, the room stays as it was, and there is a way on" {
