@@ -254,6 +254,29 @@ def test_wait_pipe(program):
     assert process.wait(DEADLINE) == 0
 
 
+def open_files(process):
+    folder = "/proc/%d/fd" % process.pid
+    return [os.readlink(os.path.join(folder, fd)) for fd in os.listdir(folder)]
+
+
+def test_idle(program):
+    """A second of idleness closes the database; the connection goes on."""
+    handler = Handler(program)
+    for _ in range(2):
+        handler.send(post(b"hello\n"))
+        assert handler.reply()[0] == 206
+        assert any("parlance.db" in f for f in open_files(handler.process))
+        end = time.time() + DEADLINE
+        while any("parlance.db" in f for f in open_files(handler.process)):
+            assert time.time() < end
+            time.sleep(0.02)
+    for letter in b"x", b"y":
+        handler.send(post(letter * 40000))
+        assert handler.reply()[0] == 206
+    handler.mine.close()
+    assert handler.end() == 0
+
+
 def test_term(program):
     """SIGTERM: a begun request is finished, an idle connection ends."""
     handler = Handler(program)
