@@ -24,6 +24,7 @@
 #include <errno.h>
 
 #include "lib/clock.h"
+#include "lib/http_peer.h"
 #include "lib/log.h"
 
 static const char help[] =
@@ -63,6 +64,7 @@ static void log_repair(
 
 static void open_shared(struct session *s)
 {
+	const char *trusted = s->start.settings.trusted_proxies;
 	int r = rooms_open(&s->rooms, &s->start.state);
 
 	if (r < 0)
@@ -73,6 +75,8 @@ static void open_shared(struct session *s)
 	    &s->auth, &s->start.state, &s->store, s->start.settings.hash_slots);
 	if (r < 0)
 		log_die("auth", r);
+	if (proxies_parse(&s->proxies, trusted, strlen(trusted), NULL) < 0)
+		log_usage("chatfile", "PARLANCE_TRUSTED_PROXIES is malformed");
 }
 
 int chatfile_room(struct session *s)
@@ -131,8 +135,23 @@ void chatfile_failed(struct session *s, int error)
 	(void)http_text(&s->http, "%s\n", text);
 }
 
-/* --- who --------------------------------------------------------------------
- */
+/* --- who -------------------------------------------------------------- */
+
+/* Behind a trusted proxy each request says who it is from. */
+static void find_source(struct session *s)
+{
+	char address[HTTP_ADDRESS];
+
+	s->source = s->start.source;
+	if (!s->proxied)
+		return;
+	if (!http_peer(&s->http.head, &s->proxies, address)) {
+		log_open(s->start.door, s->start.peer);
+		return;
+	}
+	s->source = source_parse(address);
+	log_open(s->start.door, address);
+}
 
 static void login_failed(struct session *s)
 {
@@ -161,7 +180,7 @@ static void login_impossible(struct session *s, int error)
 /* Whether the request may go on; if not, it was answered. */
 static bool log_in(struct session *s)
 {
-	int r = http_login(&s->http, &s->auth, s->start.source, &s->login);
+	int r = http_login(&s->http, &s->auth, s->source, &s->login);
 
 	switch (r) {
 	case HTTP_KNOWN:
@@ -179,8 +198,7 @@ static bool log_in(struct session *s)
 	}
 }
 
-/* --- what -------------------------------------------------------------------
- */
+/* --- what ------------------------------------------------------------- */
 
 struct method {
 	unsigned method;
@@ -226,6 +244,7 @@ static void answer(struct session *s)
 	struct slice path = s->http.head.path;
 
 	s->event = "request";
+	find_source(s);
 	if (!log_in(s))
 		return;
 	if (room_of(path, &s->room_name))
@@ -285,6 +304,9 @@ static bool next(struct session *s)
 
 static int serve(struct session *s)
 {
+	const char *peer = getenv("REMOTE_ADDR");
+
+	s->proxied = peer && proxies_match(&s->proxies, peer, strlen(peer));
 	http_init(&s->http, &s->start.client, s->body, sizeof s->body);
 	s->http.common = "Cache-Control: no-cache\r\n"
 			 "X-Content-Type-Options: nosniff\r\n";

@@ -15,6 +15,7 @@
 #include "lib/auth.h"
 #include "lib/http.h"
 #include "lib/http_login.h"
+#include "lib/proxies.h"
 #include "lib/room.h"
 #include "lib/start.h"
 #include "lib/store.h"
@@ -29,8 +30,11 @@ struct session {
 	struct auth auth;
 	struct room room; /* the last request's; open if room_open */
 	bool room_open;
+	struct proxies proxies;
+	bool proxied; /* the peer is one of them */
 
 	/* The request. */
+	struct source source; /* who it is from, for delays of log-ins */
 	struct http_login login;
 	struct slice room_name;
 	const char *event; /* for the log */

@@ -23,8 +23,7 @@ void chatfile_get(struct session *s)
 		    &s->http, s->room.fd, s->room.end, CHATFILE_TEXT);
 }
 
-/* --- the list ---------------------------------------------------------------
- */
+/* --- the list --------------------------------------------------------- */
 
 struct list {
 	const struct rooms *rooms;

@@ -93,7 +93,7 @@ static int look(struct session *s, const struct sync *sync)
 	return 0;
 }
 
-/* --- nothing typed -------------------------------------------------------- */
+/* --- nothing typed ---------------------------------------------------- */
 
 static void fetch(struct session *s, const struct sync *sync)
 {
@@ -126,7 +126,7 @@ static void fetch_or_wait(struct session *s, const struct sync *sync)
 	fetch(s, sync);
 }
 
-/* --- a message ------------------------------------------------------------ */
+/* --- a message -------------------------------------------------------- */
 
 static void bad_text(
     struct session *s, struct slice text, enum text_fault fault, size_t at)

@@ -164,7 +164,7 @@ static const char *scan_byte(struct http_head *h, char c)
 	return c == '\r' ? NULL : scan_in_line(h, c);
 }
 
-/* --- what it means ------------------------------------------------------- */
+/* --- what it means ---------------------------------------------------- */
 
 static struct slice trim(struct slice s)
 {

@@ -273,6 +273,20 @@ bare() {
 	the_answer_is 401
 }
 
+@test "behind a trusted proxy the log names the client, else nobody is believed" {
+	export REMOTE_ADDR=192.0.2.7 REMOTE_PORT=5
+	get /rooms/ 'X-Forwarded-For: 203.0.113.9'
+	grep -q 'peer=192.0.2.7:5 event=list' "$log"
+	export PARLANCE_TRUSTED_PROXIES=192.0.2.0/24
+	get /rooms/ 'X-Forwarded-For: 198.51.100.1, 203.0.113.9'
+	grep -q 'peer=203.0.113.9 event=list' "$log"
+	get /rooms/
+	grep -q 'peer=192.0.2.7:5 event=list' "$log"
+	export PARLANCE_TRUSTED_PROXIES=192.0.2.0/33
+	get /rooms/
+	assert_equal "$exit" 100
+}
+
 # --- where -------------------------------------------------------------------
 
 @test "what is no room's path is 404" {
