@@ -239,6 +239,28 @@ void room_unlock(struct room *room)
 	(void)flock(room->fd, LOCK_UN);
 }
 
+int room_file_size(const struct room *room, uint64_t *ret_size)
+{
+	struct stat st;
+
+	if (fstat(room->fd, &st) < 0)
+		return -errno;
+	*ret_size = (uint64_t)st.st_size;
+	return 0;
+}
+
+int room_truncate(struct room *room, uint64_t to, uint64_t from)
+{
+	uint64_t size;
+	int r = room_file_size(room, &size);
+
+	if (r < 0)
+		return r;
+	if (size != from)
+		return -ESTALE;
+	return ftruncate(room->fd, (off_t)to) < 0 ? -errno : 0;
+}
+
 /* --- syncs that failed --- */
 
 bool room_failed(const struct rooms *rooms, const char *name)

@@ -301,5 +301,6 @@ int room_check(const struct rooms *rooms, const char *name, bool mend,
 	room_close(&room);
 	if (r == 0)
 		*ret = h;
-	return r;
+	/* Somebody is editing it. */
+	return r == -ESTALE ? -EBUSY : r;
 }

@@ -60,7 +60,8 @@ static int rebuild(struct room *room, uint64_t size, struct tail *tail)
 	return torn;
 }
 
-static int prepare(struct room *room, uint64_t size, struct tail *ret)
+/* Makes sure of index and tail. As room_lock_prepared(), and -ESTALE. */
+static int make_sure(struct room *room, uint64_t size, struct tail *ret)
 {
 	char lost[ROOM_LOST_NAME];
 	uint64_t whole;
@@ -76,6 +77,18 @@ static int prepare(struct room *room, uint64_t size, struct tail *ret)
 		return r;
 	return size - whole > LIMIT_TORN ? -EUCLEAN
 					 : room_cut(room, whole, size, lost);
+}
+
+/* Somebody who takes no lock, an editor, may change the file meanwhile: then
+ * whatever failed did so for that. */
+static int prepare(struct room *room, uint64_t size, struct tail *ret)
+{
+	uint64_t now;
+	int r = make_sure(room, size, ret);
+
+	if (r < 0 && room_file_size(room, &now) == 0 && now != size)
+		return -ESTALE;
+	return r;
 }
 
 /* --- writing --- */
@@ -116,17 +129,18 @@ static int write_record(
 	if (n == (ssize_t)len)
 		return 0;
 	/* If this fails, too, what is there is torn, and the next repairs. */
-	if (n > 0 && ftruncate(room->fd, (off_t)p->start) < 0)
-		return r;
+	if (n > 0)
+		(void)room_truncate(room, p->start, p->start + (uint64_t)n);
 	return r;
 }
 
 /* An append that made the room and failed takes it away again. */
-static void unmake(struct room *room, uint64_t size)
+static void unmake(struct room *room)
 {
 	char file[ROOM_FILE_NAME];
+	uint64_t size;
 
-	if (!room->made || size > 0)
+	if (!room->made || room_file_size(room, &size) < 0 || size > 0)
 		return;
 	room_file_name(room->name, file);
 	(void)unlinkat(room->rooms->rooms, file, 0);
@@ -167,7 +181,7 @@ int room_lock_prepared(struct room *room, bool create, struct tail *tail)
 		if (r == 0)
 			return 0;
 		if (r != -ESTALE)
-			unmake(room, size);
+			unmake(room);
 		room_unlock(room);
 		if (r != -ESTALE)
 			return r;
@@ -336,7 +350,7 @@ static int append_once(
 		return r;
 	r = put(room, post, &ready, tail.size, p);
 	if (r < 0)
-		unmake(room, tail.size);
+		unmake(room);
 	room_unlock(room);
 	if (r < 0)
 		return r;
@@ -363,16 +377,6 @@ int room_append(
 	return r == -ENOENT || r == -ESTALE ? -EBUSY : r;
 }
 
-static int file_size(const struct room *room, uint64_t *ret_size)
-{
-	struct stat st;
-
-	if (fstat(room->fd, &st) < 0)
-		return -errno;
-	*ret_size = (uint64_t)st.st_size;
-	return 0;
-}
-
 int room_settle(struct room *room)
 {
 	struct tail tail;
@@ -381,7 +385,7 @@ int room_settle(struct room *room)
 
 	if (r < 0 || room->fd < 0)
 		return r < 0 ? r : 0;
-	r = file_size(room, &size);
+	r = room_file_size(room, &size);
 	if (r < 0 || size == room->end)
 		return r;
 	for (int i = 0; i < TRIES; i++) {

@@ -50,6 +50,12 @@ void room_detach(struct room *);
 int room_lock(struct room *, bool create, uint64_t *ret_size);
 void room_unlock(struct room *);
 
+int room_file_size(const struct room *, uint64_t *ret_size);
+
+/* Cuts the file to size `to`, under the lock, if it still has size `from`: an
+ * editor takes no lock, and what it wrote must not go. 0, -ESTALE, -errno. */
+int room_truncate(struct room *, uint64_t to, uint64_t from);
+
 /* room_failed(), but cheap to ask again. */
 bool room_is_marked(struct room *);
 
@@ -77,11 +83,11 @@ typedef int scan_found(void *arg, const struct scan_hit *);
 
 /* Finds all such lines in [from, to) of a file, or until the first NUL; from
  * begins a line. *ret_whole is where the last one ends, or from. */
-int scan_file(int fd, uint64_t from, uint64_t to, scan_found *, void *arg,
+int scan_file(int fd, uint64_t from, uint64_t to, scan_found *found, void *arg,
     uint64_t *ret_whole);
 
 /* The same for len bytes in memory, that stand at `from` in the file. */
-int scan_memory(const char *, size_t len, uint64_t from, scan_found *,
+int scan_memory(const char *text, size_t len, uint64_t from, scan_found *found,
     void *arg, uint64_t *ret_whole);
 
 /* Is the line that ends at buf[len], its "\n" included, one that ends a

@@ -84,8 +84,12 @@ int room_cut(struct room *room, uint64_t whole, uint64_t size,
 		r = save(room, whole, size, ret_lost);
 	if (r < 0)
 		return r;
-	if (ftruncate(room->fd, (off_t)whole) < 0)
-		return -errno;
+	r = room_truncate(room, whole, size);
+	if (r < 0) {
+		(void)unlinkat(room->rooms->lost, ret_lost, 0);
+		ret_lost[0] = '\0';
+		return r;
+	}
 	if (room->rooms->notice)
 		room->rooms->notice(room->rooms->notice_arg, room->name,
 		    ret_lost, size - whole);

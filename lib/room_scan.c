@@ -62,13 +62,13 @@ static int scan_block(
 	return 0;
 }
 
-int scan_memory(const char *data, size_t len, uint64_t from, scan_found *found,
+int scan_memory(const char *text, size_t len, uint64_t from, scan_found *found,
     void *arg, uint64_t *ret_whole)
 {
 	struct scan s = {found, arg, from, from, true};
-	const char *nul = len ? memchr(data, '\0', len) : NULL;
+	const char *nul = len ? memchr(text, '\0', len) : NULL;
 	size_t done;
-	int r = scan_block(&s, data, nul ? (size_t)(nul - data) : len, &done);
+	int r = scan_block(&s, text, nul ? (size_t)(nul - text) : len, &done);
 
 	*ret_whole = s.whole;
 	return r;

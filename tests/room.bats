@@ -1,0 +1,35 @@
+# suite: slow
+# Many processes on one room, through room.h: killed, stopped, and with its
+# file edited and replaced under them. tests/bin/room_stress does it.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	bats_load_library bats-support
+	bats_load_library bats-assert
+	export HOME=$BATS_TEST_TMPDIR
+	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
+	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
+	# A failed run is repeated with this.
+	export SEED=$RANDOM
+	echo "SEED=$SEED"
+}
+
+stress() {
+	run "$BUILD/tests/bin/room_stress" "$@"
+	echo "$output"
+	assert_success
+}
+
+@test "what was acknowledged stands once and whole when writers are killed" {
+	stress kill 16 $((500 * TEST_SCALE))
+	assert_output --regexp ' [1-9][0-9]* writers killed$'
+}
+
+@test "a writer stopped with the lock holds up no reader, and writers for 5 s" {
+	stress stop
+}
+
+@test "appends go to the file that the path names while it is edited and replaced" {
+	stress edit 8 $((60 * TEST_SCALE))
+}
