@@ -40,7 +40,8 @@
  *   -ENOENT     no such room
  *   -EINVAL     not a room's name, or what has it is no regular file
  *   -ESTALE     ROOM_WATCH: no index yet
- *   -EBUSY      the lock was not to be had within LIMIT_LOCK_MS
+ *   -EBUSY      the lock was not to be had within LIMIT_LOCK_MS; or the file
+ *               is being replaced by hand right now: half of it is there
  *   -EUCLEAN    closed: damage of more than LIMIT_TORN bytes (appends only)
  *   -EKEYREVOKED closed: a sync failed earlier (RUNTIME_DIRECTORY/failed/);
  *               reading too, if there is no index that says what is on disk
@@ -99,6 +100,7 @@ struct room {
 	int64_t born; /* its birth time, seconds and nanoseconds, or 0 */
 	uint32_t born_ns;
 	int read_only; /* 0, or the -errno of opening it for writing */
+	bool edited; /* its index did not fit: replaced or edited by hand */
 	bool made; /* an append made it, and nothing stands in it yet */
 	unsigned loads; /* how often an index was loaded or built */
 	struct timespec unmarked; /* failed/ as it was without our mark */

@@ -11,86 +11,6 @@
 #include "clock.h"
 #include "io.h"
 
-/* What one pread takes in under the lock: the footer before the index' end
- * and what is not indexed yet. */
-#define WINDOW 16384
-#define WINDOW_BACK 512
-
-/* The file is replaced or its index rebuilt while we append: begin anew, so
- * often. */
-#define TRIES 8
-
-/* --- under the lock: index and tail --- */
-
-/* Is what the index names the file's, and the rest whole? Fills tail with the
- * rest. 0, -ESTALE if the index does not fit; *ret_whole < size if torn. */
-static int look_at_tail(
-    struct room *room, uint64_t size, struct tail *tail, uint64_t *ret_whole)
-{
-	char window[WINDOW];
-	size_t back = room->end < WINDOW_BACK ? (size_t)room->end : WINDOW_BACK;
-	uint64_t rest = size - room->end;
-	size_t len = back + (rest < WINDOW - back ? (size_t)rest : 0);
-	int r = io_pread(room->fd, window, len, room->end - back);
-
-	if (r < 0)
-		return r;
-	r = room->end == 0 ? 1
-			   : scan_ends_record(window, back, back == room->end);
-	if (r == -EAGAIN)
-		r = scan_file_ends_record(room->fd, room->end);
-	if (r <= 0)
-		return r < 0 ? r : -ESTALE;
-	tail_init(tail, room->end);
-	if (len - back == rest)
-		return scan_memory(window + back, (size_t)rest, room->end,
-		    tail_found, tail, ret_whole);
-	return scan_file(
-	    room->fd, room->end, size, tail_found, tail, ret_whole);
-}
-
-/* Builds the index anew. Afterwards nothing is left to index. */
-static int rebuild(struct room *room, uint64_t size, struct tail *tail)
-{
-	int torn, r = index_build(room, size, &size, &torn);
-
-	if (r < 0)
-		return r;
-	tail_init(tail, size);
-	return torn;
-}
-
-/* Makes sure of index and tail. As room_lock_prepared(), and -ESTALE. */
-static int make_sure(struct room *room, uint64_t size, struct tail *ret)
-{
-	char lost[ROOM_LOST_NAME];
-	uint64_t whole;
-	int r = room->index >= 0 ? 1 : index_load(room);
-
-	if (r < 0)
-		return r;
-	r = r == 0 || room->end > size ? -ESTALE
-				       : look_at_tail(room, size, ret, &whole);
-	if (r == -ESTALE)
-		return rebuild(room, size, ret);
-	if (r < 0 || whole == size)
-		return r;
-	return size - whole > LIMIT_TORN ? -EUCLEAN
-					 : room_cut(room, whole, size, lost);
-}
-
-/* Somebody who takes no lock, an editor, may change the file meanwhile: then
- * whatever failed did so for that. */
-static int prepare(struct room *room, uint64_t size, struct tail *ret)
-{
-	uint64_t now;
-	int r = make_sure(room, size, ret);
-
-	if (r < 0 && room_file_size(room, &now) == 0 && now != size)
-		return -ESTALE;
-	return r;
-}
-
 /* --- writing --- */
 
 /* The footer's keys, with the Idempotency-Key among them. */
@@ -134,19 +54,6 @@ static int write_record(
 	return r;
 }
 
-/* An append that made the room and failed takes it away again. */
-static void unmake(struct room *room)
-{
-	char file[ROOM_FILE_NAME];
-	uint64_t size;
-
-	if (!room->made || room_file_size(room, &size) < 0 || size > 0)
-		return;
-	room_file_name(room->name, file);
-	(void)unlinkat(room->rooms->rooms, file, 0);
-	(void)unlinkat(room->rooms->index, room->name, 0);
-}
-
 /* --- the whole of it --- */
 
 /* Makes all up to the tail's end durable and visible. */
@@ -158,36 +65,6 @@ static int publish(struct room *room, struct tail *tail)
 	if (r == 0 && room_is_marked(room))
 		r = -EKEYREVOKED;
 	return r < 0 ? r : index_add(room, tail);
-}
-
-/* Takes the lock with index and tail made sure of. */
-int room_lock_prepared(struct room *room, bool create, struct tail *tail)
-{
-	uint64_t size;
-	int r;
-
-	if (room_is_marked(room))
-		return -EKEYREVOKED;
-	/* What others index from here on we take for not indexed yet. If the
-	 * index was replaced, maybe by someone who repaired the room after a
-	 * failed sync, our descriptor may still have that failure to tell. */
-	if (room->index >= 0 && index_refresh(room) != 1)
-		room_detach(room);
-	for (int i = 0; i < TRIES; i++) {
-		r = room_lock(room, create, &size);
-		if (r < 0)
-			return r;
-		r = prepare(room, size, tail);
-		if (r == 0)
-			return 0;
-		if (r != -ESTALE)
-			unmake(room);
-		room_unlock(room);
-		if (r != -ESTALE)
-			return r;
-		room_detach(room);
-	}
-	return -EBUSY;
 }
 
 /* Where the record begins that a scan for what stands at or after offset
@@ -215,6 +92,7 @@ struct ready {
 	unsigned loads; /* the key was looked for in this index */
 	uint64_t end; /* up to here */
 	int64_t time; /* the footer was formatted for this second */
+	bool again; /* it was stored, and the file replaced then */
 };
 
 /* Looks for the key in [since, end) of what is visible. 1 with *p, 0, -errno.
@@ -251,28 +129,6 @@ static int find_rest(struct room *room, const struct room_post *post,
 	return match_key(room, post, start, size, p);
 }
 
-/* Under the lock: writes the record, or finds that it is there. 0, or 1 if
- * it was, or -errno. */
-static int put(struct room *room, const struct room_post *post,
-    const struct ready *ready, uint64_t size, struct room_posted *p)
-{
-	int64_t now;
-	int r = 0;
-
-	if (post->since > size)
-		return -ERANGE;
-	if (post->key)
-		r = find_rest(room, post, ready, size, p);
-	/* Times never go back in a room: this is taken under the lock. */
-	now = clock_now();
-	if (r == 0 && now != ready->time)
-		r = format_footer(post, now, p);
-	if (r != 0)
-		return r;
-	p->start = size;
-	return write_record(room, post, p);
-}
-
 /* Is the record still there? 1 with *p where it is now, 0 or -errno. */
 static int find_again(struct room *room, const struct room_post *post,
     uint64_t size, struct room_posted *p)
@@ -287,6 +143,30 @@ static int find_again(struct room *room, const struct room_post *post,
 	/* The file was edited or replaced: somewhere near its end, then. */
 	r = record_at(room, size > LIMIT_TORN ? size - LIMIT_TORN : 0, &from);
 	return r < 0 ? r : match_same(room, post, from, size, p);
+}
+
+/* Under the lock: writes the record, or finds that it is there. 0, or 1 if
+ * it was, or -errno. */
+static int put(struct room *room, const struct room_post *post,
+    const struct ready *ready, uint64_t size, struct room_posted *p)
+{
+	int64_t now;
+	int r = 0;
+
+	if (post->since > size)
+		return -ERANGE;
+	if (ready->again)
+		r = find_again(room, post, size, p);
+	if (r == 0 && post->key)
+		r = find_rest(room, post, ready, size, p);
+	/* Times never go back in a room: this is taken under the lock. */
+	now = clock_now();
+	if (r == 0 && (ready->again || now != ready->time))
+		r = format_footer(post, now, p);
+	if (r != 0)
+		return r;
+	p->start = size;
+	return write_record(room, post, p);
 }
 
 /* Between our write and its index entry the index was replaced. 0 if the
@@ -318,7 +198,7 @@ static int finish(struct room *room, const struct room_post *post,
 	int r = publish(room, tail);
 	bool last = r == 0 && !p->repeated;
 
-	for (int i = 0; i < TRIES && r == -ESTALE; i++)
+	for (int i = 0; i < ROOM_TRIES && r == -ESTALE; i++)
 		r = confirm(room, post, p);
 	p->size = p->repeated ? room->end : p->end;
 	p->number = tail->number;
@@ -328,10 +208,10 @@ static int finish(struct room *room, const struct room_post *post,
 }
 
 /* 0, -ENOENT to begin anew, or -errno. */
-static int append_once(
-    struct room *room, const struct room_post *post, struct room_posted *p)
+static int append_once(struct room *room, const struct room_post *post,
+    bool again, struct room_posted *p)
 {
-	struct ready ready = {.time = clock_now()};
+	struct ready ready = {.time = clock_now(), .again = again};
 	struct tail tail;
 	int r = 0;
 
@@ -342,7 +222,7 @@ static int append_once(
 		p->size = room->end;
 		return room_number_at(room, p->start, &p->number);
 	}
-	if (r == 0)
+	if (r == 0 && !again)
 		r = format_footer(post, ready.time, p);
 	if (r == 0)
 		r = room_lock_prepared(room, true, &tail);
@@ -350,7 +230,7 @@ static int append_once(
 		return r;
 	r = put(room, post, &ready, tail.size, p);
 	if (r < 0)
-		unmake(room);
+		room_unmake(room);
 	room_unlock(room);
 	if (r < 0)
 		return r;
@@ -370,8 +250,8 @@ int room_append(
 	struct room_posted posted;
 	int r = -ENOENT;
 
-	for (int i = 0; i < TRIES && r == -ENOENT; i++)
-		r = append_once(room, post, &posted);
+	for (int i = 0; i < ROOM_TRIES && r == -ENOENT; i++)
+		r = append_once(room, post, i > 0, &posted);
 	if (r == 0)
 		*ret = posted;
 	return r == -ENOENT || r == -ESTALE ? -EBUSY : r;
@@ -388,7 +268,7 @@ int room_settle(struct room *room)
 	r = room_file_size(room, &size);
 	if (r < 0 || size == room->end)
 		return r;
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < ROOM_TRIES; i++) {
 		r = room_lock_prepared(room, false, &tail);
 		if (r < 0)
 			return r;

@@ -3,7 +3,9 @@
  *
  *	room.c         folders, opening, looking, the lock
  *	room_scan.c    finding the lines that end records
- *	room_index.c   the index: loading, building, adding to it
+ *	room_index.c   the index: loading, adding to it
+ *	room_build.c   building it
+ *	room_tail.c    what stands behind the index' end, under the lock
  *	room_append.c  appending and settling
  *	room_match.c   finding a record that was posted already
  *	room_repair.c  torn tails go to lost/
@@ -27,6 +29,10 @@
 #define INDEX_HEADER 64
 #define INDEX_ENTRY 8
 #define INDEX_UPLOAD (UINT64_C(1) << 63)
+#define INDEX_END(entry) ((entry) & ~INDEX_UPLOAD)
+
+/* When the file was replaced or its index built anew: begin anew, so often. */
+#define ROOM_TRIES 8
 
 #define ROOM_LOST_NAME (LIMIT_ROOM_NAME + 32)
 #define ROOM_FILE_NAME (LIMIT_ROOM_NAME + sizeof ".txt")
@@ -101,11 +107,11 @@ int scan_file_ends_record(int fd, uint64_t end);
 /* Does this footer line announce an upload? */
 bool scan_is_upload(const char *line, size_t len);
 
-/* --- room_index.c --- */
+/* --- room_tail.c --- */
 
 /* The records at the end of a room, found under its lock: [from, size) is
- * whole records which end at ends[0 .. n-1] (in the index' form). Where they
- * are too many to list, from is size. */
+ * whole records which end at ends[0 .. n-1], in the index' form. Where there
+ * are too many these are the last of them. */
 #define TAIL_ENDS 256
 struct tail {
 	uint64_t from;
@@ -119,6 +125,18 @@ void tail_init(struct tail *, uint64_t from);
 void tail_add(struct tail *, uint64_t entry);
 int tail_found(void *tail, const struct scan_hit *); /* a scan_found */
 
+/* room_lock(), and then makes sure that the index is the file's and that the
+ * file ends in a whole record. 0 with the records that are not indexed yet
+ * (tail->size is the file's size), or -errno, unlocked: -EKEYREVOKED, -EUCLEAN
+ * ... */
+int room_lock_prepared(struct room *, bool create, struct tail *);
+
+/* An append that made the room file and failed takes it away again, under the
+ * lock. */
+void room_unmake(struct room *);
+
+/* --- room_index.c --- */
+
 /* Opens the index and looks whether it matches the room file. 1 with count
  * and end, 0 if it does not or there is none, -errno. Takes no lock. */
 int index_load(struct room *);
@@ -131,25 +149,29 @@ int index_refresh(struct room *);
 int index_entries(
     const struct room *, uint64_t number, size_t n, uint64_t *ret_entries);
 
-/* Builds it, under the room's lock, from a file of that size: syncs, scans,
- * moves a torn tail to lost/. 0 or -errno; *ret_size is the file's size then
- * and *ret_torn 0, or why what is torn is still there (-EUCLEAN: it is more
- * than LIMIT_TORN). */
-int index_build(
-    struct room *, uint64_t size, uint64_t *ret_size, int *ret_torn);
+/* The header that this room's must have. */
+void index_header(const struct room *, unsigned char header[INDEX_HEADER]);
+
+void index_close(struct room *);
 
 /* Adds what the tail, found under the room's lock, holds: it is on disk now.
  * 0 with count, end and tail->number, -ESTALE if the index was replaced in
  * the meantime, -errno. Takes no lock. */
 int index_add(struct room *, struct tail *);
 
-/* --- room_append.c --- */
+/* --- room_build.c --- */
 
-/* room_lock(), and then makes sure that the index is the file's and that the
- * file ends in a whole record. 0 with the records that are not indexed yet
- * (tail->size is the file's size), or -errno, unlocked: -EKEYREVOKED, -EUCLEAN
- * ... */
-int room_lock_prepared(struct room *, bool create, struct tail *);
+/* Scans [from, to) of the room and writes the entries to fd from `at` on. 0
+ * with their number and where the last ends, or -errno. */
+int index_write(const struct room *, int fd, uint64_t at, uint64_t from,
+    uint64_t to, uint64_t *ret_count, uint64_t *ret_whole);
+
+/* Builds it, under the room's lock, from a file of that size: syncs, scans,
+ * moves a torn tail to lost/. 0 or -errno; *ret_size is the file's size then
+ * and *ret_torn 0, or why what is torn is still there (-EUCLEAN: it is more
+ * than LIMIT_TORN). -EBUSY: an editor is writing the file. */
+int index_build(
+    struct room *, uint64_t size, uint64_t *ret_size, int *ret_torn);
 
 /* --- room_match.c --- */
 

@@ -18,8 +18,8 @@ int room_find(const struct room *room, uint64_t number, struct room_span *ret)
 		r = index_entries(room, number - 1, 2, ends);
 	if (r < 0)
 		return r;
-	ret->start = ends[0] & ~INDEX_UPLOAD;
-	ret->end = ends[1] & ~INDEX_UPLOAD;
+	ret->start = INDEX_END(ends[0]);
+	ret->end = INDEX_END(ends[1]);
 	ret->upload = ends[1] & INDEX_UPLOAD;
 	return ret->start < ret->end ? 0 : -EUCLEAN;
 }
@@ -38,7 +38,7 @@ static int search_block(const struct room *room, uint64_t at, size_t n,
 
 	if (r < 0)
 		return r;
-	while (i < n && (entries[i] & ~INDEX_UPLOAD) <= offset)
+	while (i < n && INDEX_END(entries[i]) <= offset)
 		i++;
 	*ret_i = i;
 	return 0;

@@ -179,6 +179,17 @@ __attribute__((unused)) static int say(struct room *room, const char *body)
 	return room_append(room, &post, &posted);
 }
 
+/* What a writer killed between write and index leaves. */
+__attribute__((unused)) static void append_bare(
+    const struct fixture *f, const char *text)
+{
+	int fd = open(room_path(f), O_WRONLY | O_APPEND);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	(void)close(fd);
+}
+
 /* The whole of record `number`, footer and all, in f->text. */
 __attribute__((unused)) static const char *record(
     struct fixture *f, const struct room *room, uint64_t number)

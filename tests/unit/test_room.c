@@ -321,16 +321,6 @@ static void a_key_counts_for_its_author_and_from_the_offset_on(void **state)
 	room_close(&room);
 }
 
-/* What a writer killed between write and index leaves. */
-static void append_bare(const struct fixture *f, const char *text)
-{
-	int fd = open(room_path(f), O_WRONLY | O_APPEND);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	(void)close(fd);
-}
-
 static void a_repeated_record_not_yet_indexed_is_found(void **state)
 {
 	struct fixture *f = *state;

@@ -3,6 +3,7 @@
 #include "room_fixture.h"
 
 #include <sys/file.h>
+#include <time.h>
 
 static int setup(void **state)
 {
@@ -131,6 +132,7 @@ static void more_than_a_mebibyte_of_damage_is_left_alone(void **state)
 	assert_int_equal(room.count, 2);
 	/* One byte less is a torn tail. */
 	put_file(room_path(f), text, len - 1);
+	assert_int_equal(unlink(index_path(f)), 0);
 	assert_int_equal(say(&room, "yes"), 0);
 	assert_int_equal(f->lost_bytes, LIMIT_TORN);
 	room_close(&room);
@@ -290,6 +292,38 @@ static void a_file_edited_in_place_gets_a_new_index(void **state)
 		room_close(&other);
 		assert_healthy(f);
 	}
+}
+
+static void a_file_half_of_which_is_there_yet_is_left_alone(void **state)
+{
+	static const char half[] = FIRST "tw";
+	struct timespec past[2] = {{time(NULL) - 3, 0}, {time(NULL) - 3, 0}};
+	struct fixture *f = *state;
+	struct room room, reader;
+
+	put_room(f, FIRST SECOND THIRD);
+	assert_int_equal(open_room(&room, f, ROOM_READ), 0);
+	assert_int_equal(open_room(&reader, f, ROOM_READ), 0);
+	/* As cp does, a piece at a time. */
+	put_room(f, half);
+	assert_int_equal(say(&room, "no"), -EBUSY);
+	assert_int_equal(say(&room, "no"), -EBUSY);
+	assert_int_equal(room_look(&reader), -EBUSY);
+	assert_room(f, half);
+	append_bare(f, "o\n" FOOTER);
+	assert_int_equal(room_look(&reader), 1);
+	assert_int_equal(reader.count, 2);
+	assert_int_equal(say(&room, "3"), 0);
+	assert_int_equal(room.count, 3);
+	/* What rests so is torn. */
+	put_room(f, half);
+	assert_int_equal(say(&room, "no"), -EBUSY);
+	assert_int_equal(utimensat(AT_FDCWD, room_path(f), past, 0), 0);
+	assert_int_equal(say(&room, "2"), 0);
+	assert_int_equal(room.count, 2);
+	assert_int_equal(f->notices, 1);
+	room_close(&room);
+	room_close(&reader);
 }
 
 static void a_reader_notices_a_file_cut_short(void **state)
@@ -649,6 +683,7 @@ int main(void)
 	    TEST(a_replaced_file_is_appended_to_and_read),
 	    TEST(a_removed_room_is_made_anew_by_an_append),
 	    TEST(a_file_edited_in_place_gets_a_new_index),
+	    TEST(a_file_half_of_which_is_there_yet_is_left_alone),
 	    TEST(a_reader_notices_a_file_cut_short),
 	    TEST(what_is_no_regular_file_is_no_room),
 	    TEST(a_room_that_can_only_be_read_is_read),
