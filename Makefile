@@ -281,7 +281,7 @@ bench: DEPS_CHECK += $(DEPS_BENCH)
 .PHONY: run install uninstall format format-check lint clean help
 run: deps ## install what is missing, build, start every door over ./var
 	@$(MAKE) --no-print-directory -s all
-	@BUILD=$(BUILD) helpers/run $(PORTS)
+	@BUILD=$(BUILD) exec helpers/run $(PORTS)
 
 MANPAGES = $(wildcard man/*.[1-8])
 SOURCES_C = $(wildcard lib/*.[ch] lib/gen/*.c handlers/*.[ch] helpers/*.[ch] \
