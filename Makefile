@@ -90,7 +90,8 @@ endef
 $(foreach h,$(HANDLERS),$(eval $(call handler,$h)))
 
 define helper
-$(BUILD)/helpers/$1: $(call parts,helpers/$1) $(LIB)
+$(BUILD)/helpers/$1: $(call parts,helpers/$1) $(LIB) \
+		$(if $(filter gallery,$1),$(BUILD)/helpers/single.o)
 	@mkdir -p $$(@D)
 	$$(link) $$(LIBS) $$(LIBS_helpers)
 endef

@@ -30,7 +30,7 @@
 
 #define SERVE_LISTENERS 64
 #define SERVE_DOORS 4
-#define SERVE_HELPERS 1
+#define SERVE_HELPERS 2
 
 /* Where the machine is out of something, accept nothing for so long. */
 #define SERVE_PAUSE_MS 1000

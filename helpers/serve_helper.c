@@ -10,6 +10,7 @@
 /* Handlers work without them, only slower: so nothing here is fatal. */
 static const struct helper table[SERVE_HELPERS] = {
     {.name = "fanout", .door = NULL},
+    {.name = "gallery", .door = "hchat"},
 };
 
 static bool is_wanted(struct serve *s, const struct helper *h)

@@ -37,7 +37,7 @@ static const struct sock_filter filter[] = {
 	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |        \
 	    ACCESS_FS_TRUNCATE)
 
-static struct ruleset ruleset_for(long abi)
+static struct ruleset ruleset_for(long abi, bool scoped)
 {
 	struct ruleset r = {.fs = (1ULL << 13) - 1};
 
@@ -49,7 +49,7 @@ static struct ruleset ruleset_for(long abi)
 		r.net = ACCESS_NET_BOTH;
 	if (abi >= 5)
 		r.fs |= ACCESS_FS_IOCTL_DEV;
-	if (abi >= 6)
+	if (abi >= 6 && scoped)
 		r.scoped = SCOPE_BOTH;
 	return r;
 }
@@ -111,11 +111,11 @@ static int rule_add(int ruleset, const struct ruleset *handled,
 }
 
 static int landlock_enter(
-    const struct state *s, const struct sandbox_rule *rules)
+    const struct state *s, const struct sandbox_rule *rules, bool scoped)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
 	    LANDLOCK_CREATE_RULESET_VERSION);
-	struct ruleset handled = ruleset_for(abi);
+	struct ruleset handled = ruleset_for(abi, scoped);
 	int fd, r = 0;
 
 	if (abi < 0)
@@ -155,8 +155,9 @@ static bool excused(int r, enum sandbox_mode mode, const char *what,
 	return true;
 }
 
-int sandbox_enter(const struct state *s, const struct sandbox_rule *rules,
-    enum sandbox_mode mode, struct sandbox_missing *missing)
+static int enter_folders(const struct state *s,
+    const struct sandbox_rule *rules, enum sandbox_mode mode, bool scoped,
+    struct sandbox_missing *missing)
 {
 	int r;
 
@@ -165,8 +166,22 @@ int sandbox_enter(const struct state *s, const struct sandbox_rule *rules,
 		return 0;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	r = landlock_enter(s, rules);
-	if (r < 0 && !excused(r, mode, "landlock", missing))
+	r = landlock_enter(s, rules, scoped);
+	return r < 0 && !excused(r, mode, "landlock", missing) ? r : 0;
+}
+
+int sandbox_folders(const struct state *s, const struct sandbox_rule *rules,
+    enum sandbox_mode mode, struct sandbox_missing *missing)
+{
+	return enter_folders(s, rules, mode, false, missing);
+}
+
+int sandbox_enter(const struct state *s, const struct sandbox_rule *rules,
+    enum sandbox_mode mode, struct sandbox_missing *missing)
+{
+	int r = enter_folders(s, rules, mode, true, missing);
+
+	if (r < 0 || mode == SANDBOX_OFF)
 		return r;
 	r = seccomp_enter();
 	if (r < 0 && !excused(r, mode, "seccomp", missing))

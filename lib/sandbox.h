@@ -49,4 +49,10 @@ struct sandbox_missing {
 int sandbox_enter(const struct state *, const struct sandbox_rule *,
     enum sandbox_mode, struct sandbox_missing *);
 
+/* The folders only, no seccomp filter: for helpers, which accept connections
+ * and do what else a handler must not. Abstract Unix sockets (systemd's notify
+ * socket may be one) and signals stay within reach. */
+int sandbox_folders(const struct state *, const struct sandbox_rule *,
+    enum sandbox_mode, struct sandbox_missing *);
+
 #endif

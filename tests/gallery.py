@@ -1,0 +1,783 @@
+#!/usr/bin/env python3
+"""tests/gallery.py SCENARIO: what tests/gallery.bats has happen around gallery.
+
+Speaks to it as a handler does (lib/park.h), with sockets whose other end it
+keeps. Uses BUILD, STATE_DIRECTORY, RUNTIME_DIRECTORY and TEST_SCALE. Every
+process is a child that is ended on the way out. Fails by an exception.
+"""
+import array
+import json
+import os
+import re
+import resource
+import select
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+BUILD = os.environ["BUILD"]
+STATE = os.environ["STATE_DIRECTORY"]
+RUN = os.environ["RUNTIME_DIRECTORY"]
+SCALE = int(os.environ.get("TEST_SCALE", "1"))
+GALLERY = BUILD + "/helpers/gallery"
+ROOMCTL = BUILD + "/tests/bin/roomctl"
+PATIENCE = 20
+children = []
+run_folder = None
+
+
+class Gallery:
+    """One gallery process, its log read line by line."""
+
+    def __init__(self, *command, env=None, wait="event=listening", **more):
+        self.log = []
+        self.news = threading.Condition()
+        self.process = subprocess.Popen(
+            command or [GALLERY], stderr=subprocess.PIPE, text=True,
+            env=dict(os.environ, **(env or {})), **more)
+        children.append(self.process)
+        self.pid = self.process.pid
+        threading.Thread(target=self.read_log, daemon=True).start()
+        if wait:
+            self.logged(wait)
+
+    def read_log(self):
+        for line in self.process.stderr:
+            with self.news:
+                self.log.append(line)
+                self.news.notify_all()
+
+    def logged(self, text):
+        with self.news:
+            assert self.news.wait_for(
+                lambda: any(text in line for line in self.log),
+                PATIENCE), (text, self.log)
+
+    def send(self, number):
+        self.process.send_signal(number)
+
+    def end(self, number=signal.SIGTERM):
+        self.send(number)
+        return self.process.wait(PATIENCE)
+
+    def stop(self):
+        self.send(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+
+    def cpu(self):
+        with open(f"/proc/{self.pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self):
+        with open(f"/proc/{self.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+
+def pair():
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+def tcp_pair():
+    listener = socket.create_server(("127.0.0.1", 0))
+    ours = socket.create_connection(listener.getsockname())
+    theirs, _ = listener.accept()
+    listener.close()
+    return ours, theirs
+
+
+class Caller:
+    """A connection to gallery.sock."""
+
+    def __init__(self):
+        self.s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.s.settimeout(PATIENCE)
+        self.s.connect(f"/proc/self/fd/{run_folder}/gallery.sock")
+
+    def say(self, text, *fds):
+        if isinstance(text, str):
+            text = text.encode()
+        self.s.sendmsg([text], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                 array.array("i", fds))] if fds else [])
+
+    def answer(self):
+        try:
+            return self.s.recv(1000).decode()
+        finally:
+            self.s.close()
+
+
+class Viewer:
+    """The browser's end of a stream."""
+
+    def __init__(self, room="lobby", number=1, source="-", answer="ok",
+                 sockets=pair):
+        self.s, theirs = sockets() if callable(sockets) else sockets
+        self.s.settimeout(PATIENCE)
+        self.buffer = b""
+        self.last = number - 1
+        caller = Caller()
+        caller.say(f"view {room} {number} {source}", theirs.fileno())
+        self.answer = caller.answer()
+        theirs.close()
+        if answer:
+            assert self.answer == answer, self.answer
+
+    def event(self):
+        """The next event's bytes without the empty line; None at the end."""
+        while b"\n\n" not in self.buffer:
+            try:
+                data = self.s.recv(65536)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                return None
+            self.buffer += data
+        event, self.buffer = self.buffer.split(b"\n\n", 1)
+        return event
+
+    def next(self):
+        """The next message: in order, none missing, none doubled."""
+        event = self.event()
+        if event is None:
+            return None
+        lines = event.decode().split("\n")
+        assert len(lines) == 2 and lines[1].startswith("data: "), lines
+        message = json.loads(lines[1][6:])
+        self.last += 1
+        assert lines[0] == f"id: {self.last}", (lines[0], self.last)
+        assert message["number"] == self.last
+        return message
+
+    def hears(self, count):
+        for _ in range(count):
+            message = self.next()
+            assert message is not None, self.last
+        return message
+
+    def up_to(self, number):
+        while self.last < number:
+            assert self.next() is not None, self.last
+
+    def hears_nothing(self):
+        assert not self.buffer and not select.select([self.s], [], [], 0)[0]
+
+    def ended(self):
+        event = self.event()
+        assert event is None, event
+
+    def close(self):
+        self.s.close()
+
+
+def ctl(*words):
+    return subprocess.run([ROOMCTL, *map(str, words)], capture_output=True,
+                          text=True, check=True).stdout
+
+
+def add(room="lobby", count=1, size=12):
+    ctl("append", room, count, size)
+
+
+def wait_until(true):
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end
+        select.select([], [], [], 0.01)
+
+
+# --- streams -----------------------------------------------------------------
+
+def live():
+    Gallery()
+    first = Viewer()  # of a room that is not there yet
+    add()
+    message = first.next()
+    assert message["author"] == "~roomctl", message
+    assert message["text"].startswith("lobby "), message
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", message["time"])
+    add(count=20)
+    add("other", 3)
+    late, other = Viewer(sockets=tcp_pair), Viewer("other", 2)
+    future = Viewer(number=24)
+    late.hears(21)
+    first.hears(20)
+    other.hears(2)
+    add(count=3)
+    for v in first, late:
+        v.hears(3)
+    future.hears(1)
+    for v in first, late, other, future:
+        v.hears_nothing()
+
+
+def many():
+    """Hundreds of viewers of dozens of rooms, records in bursts."""
+    Gallery()
+    rooms = [f"room{i}" for i in range(20)]
+    viewers = [Viewer(room) for room in rooms for _ in range(10 * SCALE)]
+    writers = [subprocess.Popen([ROOMCTL, "append", room, "50", "300"],
+                                stdout=subprocess.DEVNULL) for room in rooms]
+    children.extend(writers)
+    for v in viewers:
+        v.hears(50)
+    for v in viewers:
+        v.hears_nothing()
+
+
+def history():
+    """What was said long ago comes fast, and newcomers delay nobody."""
+    Gallery()
+    add(count=5000)
+    many = [Viewer() for _ in range(10)]
+    watcher = Viewer(number=5001)
+    add()
+    watcher.hears(1)
+    for v in many:
+        v.hears(5001)
+
+
+def long_records():
+    """60 KB through sockets that take a few, read in small pieces."""
+    Gallery()
+    ours, theirs = pair()
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    slow = Viewer(sockets=(ours, theirs))
+    tcp = Viewer(sockets=tcp_pair)
+    tcp.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 30000)
+    quick = Viewer()
+    for i in range(5):
+        add(size=60000)
+        assert len(quick.next()["text"]) == 60000
+        add(size=10)
+        quick.hears(1)
+    while slow.buffer.count(b"\n\n") < 10:
+        slow.buffer += slow.s.recv(700)
+    for v in slow, tcp:
+        for i in range(5):
+            assert len(v.next()["text"]) == 60000
+            assert len(v.next()["text"]) == 10
+        v.hears_nothing()
+
+
+def slow_in_turn():
+    """Many who lag behind one another share what is formatted."""
+    Gallery()
+    viewers = []
+    for i in range(20):
+        ours, theirs = pair()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        viewers.append(Viewer(sockets=(ours, theirs)))
+        add(size=3000)
+    add(size=65535)
+    for v in reversed(viewers):
+        v.hears(21)
+        v.hears_nothing()
+
+
+def vanish():
+    g = Gallery()
+    before = g.descriptors()
+    stays = Viewer()
+    viewers = [Viewer(f"room{i % 7}", sockets=tcp_pair if i % 2 else pair)
+               for i in range(100)]
+    # Rooms that are not there have none.
+    wait_until(lambda: g.descriptors() == before + 101)
+    for i, v in enumerate(viewers):
+        if i % 3 == 0:  # a reset instead
+            v.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0" * 2)
+        if i % 5 == 0:
+            v.s.shutdown(socket.SHUT_WR)
+        else:
+            v.close()
+    # The lobby's own descriptors come with its file.
+    wait_until(lambda: g.descriptors() == before + 1)
+    add()
+    stays.hears(1)
+    assert g.descriptors() == before + 3
+    stays.close()
+    wait_until(lambda: g.descriptors() == before)
+
+
+def talkative():
+    """Who says something is not heard; who goes on saying things, goes."""
+    Gallery()
+    a, b = Viewer(sockets=tcp_pair), Viewer(sockets=tcp_pair)
+    a.s.send(b"x" * 20000)
+    try:
+        for _ in range(1000):
+            b.s.send(b"x" * 10000)
+        assert False, "nobody minds"
+    except OSError:
+        pass
+    add()
+    a.hears(1)
+    a.s.send(b"x" * 20000)
+    add()
+    a.hears(1)
+
+
+def silent():
+    """A ping after 25 s of silence, the end after 30 s without progress."""
+    g = Gallery()
+    before = g.descriptors()
+    start = time.monotonic()
+    quiet, busy = Viewer(), Viewer("busy")
+    deaf, tcp = Viewer("loud"), Viewer("loud", sockets=tcp_pair)
+    for v in quiet, busy:
+        v.s.settimeout(40)
+    add("loud", 40, 60000)
+    blocked = time.monotonic()
+    select.select([quiet.s], [], [], 10)
+    add("busy")
+    busy.hears(1)
+    assert quiet.event() == b"event: ping\ndata: {}"
+    assert 23.9 < time.monotonic() - start < 28
+    # Who had something meanwhile is not pinged yet.
+    busy.hears_nothing()
+    assert busy.event() == b"event: ping\ndata: {}"
+    assert 33.9 < time.monotonic() - start < 38
+    # Of the other one the kernel says so (TCP_USER_TIMEOUT).
+    g.logged("event=slow room=loud")
+    wait_until(lambda: g.descriptors() == before + 4)
+    assert 29.9 < time.monotonic() - blocked < 36
+    assert quiet.event() == b"event: ping\ndata: {}"
+    assert 48 < time.monotonic() - start < 54
+    # What the deaf ones did get is exact as far as it goes.
+    for v in deaf, tcp:
+        while v.next() is not None:
+            pass
+        assert v.last < 40
+    add()
+    quiet.hears(1)
+
+
+def sources():
+    g = Gallery(env={"PARLANCE_CONNECTIONS_PER_SOURCE": "3",
+                     "PARLANCE_TRUSTED_PROXIES": "198.51.100.0/24"})
+    few = [Viewer(source="192.0.2.1") for _ in range(3)]
+    Viewer(source="192.0.2.1", answer="full").ended()
+    Viewer(source="192.0.2.1", answer="full").ended()
+    g.logged("event=limit source=192.0.2.1 viewers=3")
+    for other in "192.0.2.2", "127.0.0.1", "::1", "-", "198.51.100.7":
+        few += [Viewer(source=other) for _ in range(3)]
+    for other in "127.0.0.1", "::1", "-", "198.51.100.7":
+        few.append(Viewer(source=other))
+    # Of IPv6 the network counts.
+    few += [Viewer(source=f"2001:db8:0:1::{i}") for i in range(3)]
+    Viewer(source="2001:db8:0:1::9", answer="full").ended()
+    few.append(Viewer(source="2001:db8:0:2::1"))
+    few[0].close()
+
+    def again():
+        v = Viewer(source="192.0.2.1", answer=None)
+        few.append(v)
+        return v.answer == "ok"
+    wait_until(again)
+    add()
+    for v in few[1:]:
+        if v.answer == "ok":
+            v.hears(1)
+    assert sum("event=limit source=192.0.2.1" in x for x in g.log) <= 2, g.log
+
+
+def malformed():
+    Gallery()
+    ours, theirs = pair()
+    ours.settimeout(PATIENCE)
+    packets = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    fd = theirs.fileno()
+    for text, *fds in [
+            ["nonsense", fd], ["view lobby 1 -"], ["view lobby 0 -", fd],
+            ["view ../x 1 -", fd], ["view lobby 1 - -", fd],
+            ["view lobby 1 -", fd, fd], ["view lobby 1 -", *[fd] * 60],
+            ["x" * 600, fd], ["view lobby 1 \0", fd], ["view l\xf6 1 -", fd],
+            ["view lobby 1 -", packets[0].fileno()],
+            ["view lobby 1 -", run_folder]]:
+        caller = Caller()
+        caller.say(text, *fds)
+        answer = caller.answer()
+        assert answer.startswith("error ") or answer == "full", (text, answer)
+    Caller().s.close()
+    idle = [Caller() for _ in range(300)]
+    add()
+    Viewer().hears(1)
+    # Who took his time is heard, unless there were too many since.
+    idle[-1].say("view lobby 1 -", fd)
+    assert idle[-1].answer() == "ok"
+    assert ours.recv(4) == b"id: "
+    assert idle[0].answer() == ""
+
+
+# --- rooms -------------------------------------------------------------------
+
+def room_path(room="lobby"):
+    return f"{STATE}/rooms/{room}.txt"
+
+
+def deleted():
+    g = Gallery()
+    before = g.descriptors()
+    add(count=2)
+    add("other")
+    viewers = [Viewer() for _ in range(5)]
+    other = Viewer("other")
+    for v in viewers:
+        v.hears(2)
+    other.hears(1)
+    ctl("delete", "lobby")
+    for v in viewers:
+        v.ended()
+    add()  # it is a new one
+    Viewer().hears(1)
+    add("other")
+    other.hears(1)
+    other.close()
+    wait_until(lambda: g.descriptors() == before)
+
+
+def replaced():
+    Gallery()
+    add(count=3)
+    v = Viewer()
+    v.hears(3)
+    with open(room_path()) as f:
+        text = f.read()
+    with open(room_path() + ".new", "w") as f:
+        f.write(text + "by hand\n\\~me @ 2026-11-20T14:03:07Z editor\n")
+    os.rename(room_path() + ".new", room_path())
+    assert ctl("look", "lobby").startswith("count=4 ")
+    assert v.next()["text"] == "by hand"
+    add()
+    v.hears(1)
+    # A shorter one: it waits until there is something after what it had.
+    with open(room_path() + ".new", "w") as f:
+        f.write("one\n\\~me @ 2026-11-20T14:03:07Z editor\n")
+    os.rename(room_path() + ".new", room_path())
+    add(count=4)
+    v.hears_nothing()
+    add()
+    v.hears(1)
+
+
+def not_indexed():
+    """It builds no index and cuts nothing off: others do that."""
+    Gallery(env={"PARLANCE_SANDBOX": "require"} if landlock() else None)
+    add(count=2)
+    index = RUN + "/index/lobby"
+    os.unlink(index)
+    v = Viewer()
+    with open(room_path(), "a") as f:
+        f.write("torn")
+    Viewer("none").close()
+    v.hears_nothing()
+    assert not os.path.exists(index)
+    ctl("look", "lobby")
+    v.hears(2)
+    assert os.listdir(STATE + "/lost")
+    add()
+    v.hears(1)
+
+
+def landlock():
+    """Is there Landlock here? (landlock_create_ruleset asked for its version)
+    """
+    import ctypes
+    return ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
+
+
+def redacted():
+    """Half of a text was sent when it was redacted: that stream ends."""
+    Gallery()
+    path = room_path()
+    quotes = "\"" * 60000 + "\n\\~me @ 2026-11-20T14:03:07Z editor\n"
+    with open(path, "w") as f:
+        f.write(quotes)
+    ctl("look", "lobby")
+    ours, theirs = pair()
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    v = Viewer(sockets=(ours, theirs))
+    assert v.s.recv(100)
+    ctl("redact", "lobby", 1)
+    # What is formatted is kept for a second.
+    select.select([], [], [], 1.1)
+    with open("/dev/null", "wb") as null:
+        while True:
+            data = v.s.recv(65536)
+            if not data:
+                break
+            v.buffer += data
+            null.write(data)
+    assert b"\n\n" not in v.buffer
+    assert Viewer().next()["text"] == "x" * 60000
+
+
+def overflow():
+    with open("/proc/sys/fs/inotify/max_queued_events") as most:
+        events = int(most.read()) + 1000
+    g = Gallery()
+    v = Viewer()
+    names = [RUN + "/index/." + str(i) for i in range(2)]
+    g.stop()
+    files = [open(name, "wb", buffering=0) for name in names]
+    for _ in range(events // 2):
+        for f in files:
+            f.write(b"x")
+    add(count=3)
+    g.send(signal.SIGCONT)
+    g.logged("event=overflow")
+    v.hears(3)
+
+
+# --- its life ----------------------------------------------------------------
+
+def stand_by():
+    first = Gallery()
+    mode = os.stat(RUN + "/gallery.sock").st_mode
+    assert stat.S_IMODE(mode) == 0o600, oct(mode)
+    assert stat.S_IMODE(os.stat(RUN + "/gallery.lock").st_mode) == 0o600
+    second = Gallery(wait="event=standby")
+    third = Gallery(wait="event=standby")
+    v = Viewer()
+    add()
+    v.hears(1)
+    assert third.end() == 0
+    # Its socket is left behind; the next one takes its place.
+    first.end(signal.SIGKILL)
+    v.ended()
+    second.logged("event=listening")
+    v = Viewer(number=2)
+    add()
+    v.hears(1)
+    third = Gallery(wait="event=standby")
+    assert second.end(signal.SIGINT) == 0
+    v.ended()
+    third.logged("event=listening")
+    Viewer().hears(2)
+    assert third.end() == 0
+
+
+def full():
+    g = Gallery("sh", "-c", f"ulimit -n 150; exec {GALLERY}")
+    inside = [Viewer() for _ in range(150 - 64 - 2)]
+    outside = [Viewer(answer="full") for _ in range(20)]
+    for v in outside:
+        v.ended()
+    Viewer("other", answer="full").ended()
+    g.logged("event=full")
+    add()
+    for v in inside:
+        v.hears(1)
+    inside.pop().close()
+    more = []
+
+    def again():
+        more.append(Viewer(answer=None))
+        return more[-1].answer == "ok"
+    wait_until(again)
+    more[-1].hears(1)
+    assert sum("event=full" in line for line in g.log) == 1, g.log
+
+
+def no_descriptors():
+    g = Gallery()
+    add()
+    inside = [Viewer() for _ in range(5)]
+    used = g.descriptors()
+    # One more for the caller, none for what it hands over.
+    for spare in 1, 0:
+        resource.prlimit(g.pid, resource.RLIMIT_NOFILE, (used + spare, 4096))
+        for _ in range(10):
+            Viewer(answer="full").ended()
+    g.logged("event=full")
+    add()
+    for v in inside:
+        v.hears(2)
+    # Not even for that: who waits is told when it can be.
+    resource.prlimit(g.pid, resource.RLIMIT_NOFILE, (used - 10, 4096))
+    before = g.cpu()
+    ours, theirs = pair()
+    caller = Caller()
+    caller.say("view lobby 1 -", theirs.fileno())
+    assert not select.select([caller.s], [], [], 1.5)[0]
+    assert g.cpu() - before < 0.2, g.cpu() - before
+    add()
+    inside[0].hears(1)
+    resource.prlimit(g.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+    assert caller.answer() == "ok"
+    assert ours.recv(4) == b"id: "
+    Viewer().hears(3)
+
+
+def idle():
+    """Nobody views: it is not woken. Somebody does: neither."""
+    g = Gallery()
+    Viewer().close()
+    wait_until(lambda: not watches(g))
+    before = switches(g)
+    add(count=200)
+    assert switches(g) - before < 5
+    v = Viewer(number=201)
+    assert watches(g)
+    add("other")
+    v.hears_nothing()
+    v.close()
+    wait_until(lambda: not watches(g))
+
+
+def watches(g):
+    """Does it watch index/?"""
+    for fd in os.listdir(f"/proc/{g.pid}/fdinfo"):
+        with open(f"/proc/{g.pid}/fdinfo/{fd}") as info:
+            count = info.read().count("inotify wd")
+        if count:
+            return count == 2
+    assert False
+
+
+def switches(g):
+    with open(f"/proc/{g.pid}/status") as status:
+        return int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)",
+                             status.read())[1])
+
+
+def restarts():
+    """As browsers do: gallery is killed again and again, they reconnect, and
+    have every message once."""
+    count = 300 * SCALE
+    writer = subprocess.Popen([ROOMCTL, "append", "lobby", str(count), "2000"],
+                              stdout=subprocess.DEVNULL)
+    children.append(writer)
+    done, failed = threading.Event(), []
+
+    def browse():
+        last = 0
+        try:
+            while last < count:
+                try:
+                    v = Viewer(number=last + 1, answer=None)
+                except OSError:
+                    continue  # no gallery: the handler would go on by itself
+                while v.last < count and v.next() is not None:
+                    pass
+                last = v.last
+                v.close()
+        except Exception as e:
+            failed.append(e)
+            raise
+
+    browsers = [threading.Thread(target=browse) for _ in range(8)]
+    g, spare = Gallery(), Gallery(wait="event=standby")
+    for b in browsers:
+        b.start()
+    number = 0
+    while any(b.is_alive() for b in browsers):
+        number += 1
+        g.end(signal.SIGKILL if number % 2 else signal.SIGTERM)
+        g, spare = spare, Gallery(wait="event=standby")
+        g.logged("event=listening")
+        select.select([], [], [], 0.05)
+    assert not failed, failed
+    assert number > 3, number
+    assert writer.wait(PATIENCE) == 0
+    done.set()
+
+
+def taken_away():
+    global run_folder
+    g = Gallery()
+    v = Viewer()
+    shutil.rmtree(RUN + "/index")
+    assert g.process.wait(PATIENCE) == 111
+    v.ended()
+    shutil.rmtree(RUN)
+    os.mkdir(RUN)
+    run_folder = os.open(RUN, os.O_PATH)
+    Gallery()
+    v = Viewer()
+    add()
+    v.hears(1)
+
+
+def long_path():
+    global run_folder
+    deep = RUN + "/" + "d" * 100 + "/" + "e" * 100
+    os.environ["RUNTIME_DIRECTORY"] = deep
+    Gallery()
+    run_folder = os.open(deep, os.O_PATH)
+    v = Viewer()
+    add()
+    v.hears(1)
+
+
+class Systemd:
+    """NOTIFY_SOCKET's other end."""
+
+    def __init__(self):
+        self.s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.s.settimeout(PATIENCE)
+        self.name = "@parlance-test-%d" % os.getpid()
+        self.s.bind("\0" + self.name[1:])
+
+    def hears(self, wanted):
+        while True:
+            text = self.s.recv(4096).decode()
+            if wanted in text.split("\n"):
+                return text
+
+
+def notifies():
+    systemd = Systemd()
+    env = {"NOTIFY_SOCKET": systemd.name, "WATCHDOG_USEC": "200000"}
+    g = Gallery(env=env)
+    systemd.hears("READY=1")
+    for _ in range(5):
+        systemd.hears("WATCHDOG=1")
+    second = Gallery(env=env, wait="event=standby")
+    assert "STATUS=Standing by" in systemd.hears("READY=1")
+    g.end(signal.SIGKILL)
+    second.logged("event=listening")
+    systemd.hears("READY=1")
+    systemd.hears("WATCHDOG=1")
+    assert second.end() == 0
+    systemd.hears("STOPPING=1")
+
+
+def activated():
+    path = RUN + "/gallery.sock"
+    g = Gallery("systemd-socket-activate", "--seqpacket", "-l", path,
+                *[f"-E{name}" for name in
+                  ["STATE_DIRECTORY", "RUNTIME_DIRECTORY"]], GALLERY,
+                wait="Listening on")
+    v = Viewer()
+    g.logged("event=listening from=systemd")
+    add()
+    v.hears(1)
+    assert g.end() == 0
+    v.ended()
+    assert os.path.exists(path)  # it is systemd's
+
+
+def main():
+    global run_folder
+    os.makedirs(RUN, exist_ok=True)
+    run_folder = os.open(RUN, os.O_PATH)
+    try:
+        globals()[sys.argv[1]]()
+    finally:
+        for child in children:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+
+
+if __name__ == "__main__":
+    main()
