@@ -22,7 +22,7 @@ stress() {
 }
 
 @test "what was acknowledged stands once and whole when writers are killed" {
-	stress kill 16 $((500 * TEST_SCALE))
+	stress kill 16 $((500 * ${TEST_SCALE:-1}))
 	assert_output --regexp ' [1-9][0-9]* writers killed$'
 }
 
@@ -31,5 +31,5 @@ stress() {
 }
 
 @test "appends go to the file that the path names while it is edited and replaced" {
-	stress edit 8 $((60 * TEST_SCALE))
+	stress edit 8 $((60 * ${TEST_SCALE:-1}))
 }
