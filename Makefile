@@ -90,8 +90,8 @@ endef
 $(foreach h,$(HANDLERS),$(eval $(call handler,$h)))
 
 define helper
-$(BUILD)/helpers/$1: $(call parts,helpers/$1) $(LIB) \
-		$(if $(filter gallery,$1),$(BUILD)/helpers/single.o)
+$(BUILD)/helpers/$1: $(call parts,helpers/$1) \
+		$(if $(filter fanout gallery,$1),$(BUILD)/helpers/single.o) $(LIB)
 	@mkdir -p $$(@D)
 	$$(link) $$(LIBS) $$(LIBS_helpers)
 endef

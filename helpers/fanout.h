@@ -5,13 +5,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <systemd/sd-event.h>
 #include <uthash.h>
 
 #include "lib/datagram.h"
 #include "lib/limits.h"
 #include "lib/present.h"
-#include "lib/state.h"
+#include "single.h"
 
 /* The room whose roster it is (design 7). */
 #define LOBBY "lobby"
@@ -49,15 +48,11 @@ struct subscriber {
 };
 
 struct fanout {
-	struct state state;
+	struct single single;
 	struct present present;
 	int index; /* RUNTIME_DIRECTORY/index */
-	int lock;
-	int listener;
-	bool own_socket; /* we made it: not systemd */
 	int inotify;
 	int watch_index, watch_present, watch_runtime;
-	sd_event *event;
 	sd_event_source *accepting;
 	sd_event_source *pause; /* ends a pause of accepting */
 	struct fanout_room *rooms;
@@ -69,7 +64,7 @@ struct fanout {
 
 /* fanout_subscribers.c: connections. */
 
-/* Starts accepting from f->listener. 0 or -errno. */
+/* Starts accepting from the socket. 0 or -errno. */
 int subscribers_start(struct fanout *);
 void subscribers_end(struct fanout *);
 

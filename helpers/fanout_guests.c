@@ -134,8 +134,9 @@ static void probe_later(struct guest *g)
 		wait = PROBE_MOST_USEC;
 	g->probes++;
 	if (!g->timer)
-		r = sd_event_add_time_relative(g->fanout->event, &g->timer,
-		    CLOCK_MONOTONIC, wait, PROBE_ACCURACY_USEC, on_timer, g);
+		r = sd_event_add_time_relative(g->fanout->single.event,
+		    &g->timer, CLOCK_MONOTONIC, wait, PROBE_ACCURACY_USEC,
+		    on_timer, g);
 	else
 		r = sd_event_source_set_time_relative(g->timer, wait);
 	if (r >= 0)

@@ -152,7 +152,7 @@ static int subscriber_new(struct fanout *f, int fd)
 	s->fanout = f;
 	s->fd = fd;
 	r = sd_event_add_io(
-	    f->event, &s->source, fd, EPOLLIN, on_subscriber, s);
+	    f->single.event, &s->source, fd, EPOLLIN, on_subscriber, s);
 	if (r < 0) {
 		free(s);
 		return r;
@@ -166,7 +166,8 @@ static int subscriber_new(struct fanout *f, int fd)
 /* 1 if there may be more, 0 if not now, -errno */
 static int accept_one(struct fanout *f)
 {
-	int fd = accept4(f->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept4(
+	    f->single.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	int r;
 
 	if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
@@ -203,18 +204,14 @@ static int on_connection(
 
 int subscribers_start(struct fanout *f)
 {
-	int flags = fcntl(f->listener, F_GETFL);
-	int r;
+	int r = sd_event_add_time_relative(
+	    f->single.event, &f->pause, CLOCK_MONOTONIC, 0, 0, on_pause_end, f);
 
-	if (flags < 0 || fcntl(f->listener, F_SETFL, flags | O_NONBLOCK) < 0)
-		return -errno;
-	r = sd_event_add_time_relative(
-	    f->event, &f->pause, CLOCK_MONOTONIC, 0, 0, on_pause_end, f);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(f->pause, SD_EVENT_OFF);
 	if (r >= 0)
-		r = sd_event_add_io(f->event, &f->accepting, f->listener,
-		    EPOLLIN, on_connection, f);
+		r = sd_event_add_io(f->single.event, &f->accepting,
+		    f->single.listener, EPOLLIN, on_connection, f);
 	return r < 0 ? r : 0;
 }
 

@@ -69,8 +69,9 @@ static void take_event(
 	if (e->mask & IN_Q_OVERFLOW) {
 		ring_all(f);
 	} else if (is_gone(f, e)) {
-		log_event(LOG_ERR, "gone", "folder", f->state.runtime_path);
-		(void)sd_event_exit(f->event, 111);
+		log_event(
+		    LOG_ERR, "gone", "folder", f->single.state.runtime_path);
+		(void)sd_event_exit(f->single.event, 111);
 	} else if (!e->len || e->name[0] == '.') {
 		return;
 	} else if (e->wd == f->watch_index) {
@@ -108,10 +109,11 @@ static int on_events(
 
 static int watch(struct fanout *f, const char *name, uint32_t events)
 {
-	char path[sizeof f->state.runtime_path + 16];
+	char path[sizeof f->single.state.runtime_path + 16];
 	int wd;
 
-	(void)snprintf(path, sizeof path, "%s/%s", f->state.runtime_path, name);
+	(void)snprintf(
+	    path, sizeof path, "%s/%s", f->single.state.runtime_path, name);
 	wd = inotify_add_watch(f->inotify, path,
 	    events | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
 	return wd < 0 ? -errno : wd;
@@ -133,6 +135,7 @@ int watch_start(struct fanout *f)
 	f->watch_runtime = watch(f, "", ABOVE_EVENTS);
 	if (f->watch_runtime < 0)
 		return f->watch_runtime;
-	r = sd_event_add_io(f->event, NULL, f->inotify, EPOLLIN, on_events, f);
+	r = sd_event_add_io(
+	    f->single.event, NULL, f->inotify, EPOLLIN, on_events, f);
 	return r < 0 ? r : 0;
 }

@@ -115,6 +115,7 @@ static void confine(struct gallery *g)
 
 static void end(struct gallery *g)
 {
+	single_withdraw(&g->single);
 	callers_end(g);
 	viewers_end(g);
 	wheel_end(g);

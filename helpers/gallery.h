@@ -77,7 +77,7 @@ struct gallery {
 	struct settings settings;
 	struct proxies proxies;
 	struct rooms rooms;
-	uint64_t most; /* descriptors of viewers, halls and callers */
+	uint64_t most; /* descriptors of viewers and halls */
 	uint64_t used; /* of those, now */
 	int64_t full_logged; /* clock_ms(); 0: never */
 	int spare; /* to refuse a caller by when there is no other */

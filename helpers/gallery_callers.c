@@ -18,7 +18,7 @@
 #define ACCEPT_BATCH 64 /* hand-overs before others get their turn */
 #define PAUSE_USEC 1000000 /* without descriptors or memory */
 #define FULL_LOG_MS 60000
-#define CALLERS 128 /* who connected and have not said anything */
+#define CALLERS 32 /* who connected and have not said anything */
 #define DESCRIPTORS 8 /* that a datagram may hold: more are not received */
 
 /* A handler that was interrupted between connecting and asking. */
@@ -159,7 +159,6 @@ static void caller_free(struct caller *c)
 	(void)sd_event_source_disable_unref(c->source);
 	DL_DELETE(g->callers, c);
 	(void)close(c->fd);
-	g->used--;
 	free(c);
 }
 
@@ -193,7 +192,6 @@ static void caller_new(struct gallery *g, int fd)
 	if (count >= CALLERS)
 		caller_free(g->callers);
 	DL_APPEND(g->callers, c);
-	g->used++;
 }
 
 /* --- accepting -------------------------------------------------------------

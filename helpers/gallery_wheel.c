@@ -80,10 +80,10 @@ static void examine(struct gallery *g, struct viewer *v, uint32_t now)
 
 static void turn_slot(struct gallery *g, uint32_t second, uint32_t now)
 {
-	struct viewer *v, *next;
+	struct viewer *next;
 
-	DL_FOREACH_SAFE2(g->wheel[second % WHEEL_SLOTS], v, next, wheel_next)
-	{
+	for (struct viewer *v = g->wheel[second % WHEEL_SLOTS]; v; v = next) {
+		next = v->wheel_next;
 		if (v->due <= now)
 			examine(g, v, now);
 	}

@@ -189,12 +189,16 @@ void single_ready(const struct single *s)
 	(void)sd_notify(0, "READY=1\nSTATUS=Serving");
 }
 
-void single_end(struct single *s)
+void single_withdraw(const struct single *s)
 {
 	char socket[FILE_NAME];
 
 	if (s->own_socket)
 		(void)unlinkat(s->state.runtime, file_of(s, "sock", socket), 0);
+}
+
+void single_end(struct single *s)
+{
 	(void)sd_event_unref(s->event);
 	(void)close(s->listener);
 	(void)close(s->lock);

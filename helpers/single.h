@@ -11,9 +11,11 @@
  *	... sandbox, the rest ...
  *	single_ready(&single);
  *	r = sd_event_loop(single.event);
+ *	single_withdraw(&single);
+ *	... what it closes ...
  *	single_end(&single);
  *
- * All but the last two log what is wrong and exit (100 configuration, 111 the
+ * All but the last three log what is wrong and exit (100 configuration, 111 the
  * system). Log events: listening, standby, stop.
  */
 #ifndef SINGLE_H
@@ -44,8 +46,10 @@ void single_start(struct single *);
 void single_take_socket(struct single *);
 void single_ready(const struct single *);
 
-/* The socket goes while we still hold the lock: who stands by makes its own.
- * Where the sandbox keeps it, it stays, and nobody listens on it. */
+/* The end: first of all the socket's file goes, while we still hold the lock
+ * (who stands by makes its own). Where the sandbox forbids that, it stays, and
+ * nobody listens on it. */
+void single_withdraw(const struct single *);
 void single_end(struct single *);
 
 #endif

@@ -590,8 +590,9 @@ def full():
 def no_descriptors():
     g = Gallery()
     add()
+    used = g.descriptors() + 2 + 5
     inside = [Viewer() for _ in range(5)]
-    used = g.descriptors()
+    wait_until(lambda: g.descriptors() == used)
     # One more for the caller, none for what it hands over.
     for spare in 1, 0:
         resource.prlimit(g.pid, resource.RLIMIT_NOFILE, (used + spare, 4096))
