@@ -121,12 +121,20 @@ $(LIB): $(LIB_OBJ)
 
 SECTIONS = -ffunction-sections -fdata-sections
 
-$(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
+# Other flags, other objects: the file changes when they do.
+.PHONY: flags
+FLAGS = $(CC) $(OURS) $(ALL_CFLAGS)
+$(BUILD)/flags: flags
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
+		printf '%s\n' '$(subst ','\'',$(FLAGS))' > $@
+
+$(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  CC $<"
 	$(Q)$(CC) $(ALL_CFLAGS) $(SECTIONS) $(LLHTTP_CFLAGS) -c -o $@ $<
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  CC $<"
 	$(Q)$(CC) $(OURS) $(ALL_CFLAGS) $(SECTIONS) -MMD -MP -c -o $@ $<
