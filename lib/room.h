@@ -102,6 +102,7 @@ struct room {
 	int read_only; /* 0, or the -errno of opening it for writing */
 	bool edited; /* its index did not fit: replaced or edited by hand */
 	bool made; /* an append made it, and nothing stands in it yet */
+	uint64_t spare; /* bytes that its index can grow by for sure */
 	unsigned loads; /* how often an index was loaded or built */
 	struct timespec unmarked; /* failed/ as it was without our mark */
 };

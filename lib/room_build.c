@@ -124,6 +124,7 @@ static int build(struct room *room, uint64_t size, uint64_t *ret_whole)
 	index_close(room);
 	room->index = fd;
 	room->edited = false;
+	room->spare = 0;
 	room->count = count;
 	room->end = *ret_whole;
 	return 0;

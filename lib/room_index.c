@@ -76,6 +76,27 @@ static int load_last(struct room *room, uint64_t count)
 	return 1;
 }
 
+static void note_spare(struct room *room, const struct stat *st)
+{
+	uint64_t allocated = (uint64_t)st->st_blocks * 512;
+	uint64_t size = (uint64_t)st->st_size;
+
+	room->spare = allocated > size ? allocated - size : 0;
+}
+
+int index_reserve(struct room *room)
+{
+	uint64_t end = entry_offset(room->count + 1);
+
+	if (room->spare >= INDEX_SPARE)
+		return 0;
+	if (fallocate(room->index, FALLOC_FL_KEEP_SIZE, (off_t)end,
+		2 * (off_t)INDEX_SPARE) == 0)
+		return 0;
+	/* Where it cannot be done ahead, it is seen when it is too late. */
+	return errno == ENOSPC || errno == EDQUOT ? -errno : 0;
+}
+
 int index_refresh(struct room *room)
 {
 	struct stat st;
@@ -84,6 +105,7 @@ int index_refresh(struct room *room)
 		return -errno;
 	if (st.st_nlink == 0 || entries(&st) < room->count)
 		return 0;
+	note_spare(room, &st);
 	if (entries(&st) == room->count)
 		return 1;
 	return load_last(room, entries(&st));
@@ -126,6 +148,7 @@ static int load_open(struct room *room)
 	room->edited = is_of_this_boot(header, want);
 	if (memcmp(header, want, sizeof want) != 0)
 		return 0;
+	note_spare(room, &st);
 	r = load_last(room, entries(&st));
 	if (r == 1)
 		r = fits(room);

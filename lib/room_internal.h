@@ -29,6 +29,10 @@
 #define INDEX_HEADER 64
 #define INDEX_ENTRY 8
 #define INDEX_UPLOAD (UINT64_C(1) << 63)
+
+/* So many bytes more than it has are reserved for it when it is written to. */
+#define INDEX_SPARE 1024
+
 #define INDEX_END(entry) ((entry) & ~INDEX_UPLOAD)
 
 /* When the file was replaced or its index built anew: begin anew, so often. */
@@ -144,6 +148,10 @@ int index_load(struct room *);
 /* Reads how far it goes. 1 with count and end, 0 if it was replaced or is
  * damaged, -errno. */
 int index_refresh(struct room *);
+
+/* Makes sure that it can take a few more records: one that was written cannot
+ * be taken back, and would stand there unseen. 0, -ENOSPC, -EDQUOT. */
+int index_reserve(struct room *);
 
 /* Where records number .. number + n - 1 end, top bits and all. */
 int index_entries(

@@ -103,6 +103,8 @@ static int prepare(struct room *room, uint64_t size, struct tail *ret)
 	uint64_t now;
 	int r = make_sure(room, size, ret);
 
+	if (r == 0)
+		r = index_reserve(room);
 	if (r == 0 && loads == room->loads)
 		return 0;
 	if (r == 0)

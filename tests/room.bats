@@ -15,6 +15,10 @@ setup() {
 	echo "SEED=$SEED"
 }
 
+teardown() {
+	! mountpoint -q "$RUNTIME_DIRECTORY" || umount "$RUNTIME_DIRECTORY"
+}
+
 stress() {
 	run "$BUILD/tests/bin/room_stress" "$@"
 	echo "$output"
@@ -32,4 +36,24 @@ stress() {
 
 @test "appends go to the file that the path names while it is edited and replaced" {
 	stress edit 8 $((60 * ${TEST_SCALE:-1}))
+}
+
+@test "where the index cannot grow a message is refused, not half taken" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	mkdir "$RUNTIME_DIRECTORY"
+	mount -t tmpfs -o size=256k tmpfs "$RUNTIME_DIRECTORY" || skip "needs mount"
+	roomctl() { "$BUILD/tests/bin/roomctl" "$@"; }
+	roomctl append r 300
+	run -1 dd if=/dev/zero of="$RUNTIME_DIRECTORY/fill" bs=4k status=none
+
+	# One page of it holds 504 records.
+	run -1 roomctl append r 504
+	size=$(stat -c %s "$STATE_DIRECTORY/rooms/r.txt")
+	run -1 roomctl append r 1
+	assert_equal "$(stat -c %s "$STATE_DIRECTORY/rooms/r.txt")" "$size"
+	run -0 roomctl check r
+	assert_output --regexp ' torn=0 settled=0 failed=0 '
+
+	rm "$RUNTIME_DIRECTORY/fill"
+	roomctl append r 1
 }
