@@ -31,7 +31,7 @@ assert_all_kept() {
 }
 
 @test "so it does where the file system writes sizes before contents" {
-	cut_power room 6 200 $((10 * TEST_SCALE)) data=writeback,nodelalloc
+	cut_power room 6 200 $((20 * TEST_SCALE)) data=writeback,nodelalloc
 	assert_all_kept
 }
 

@@ -49,6 +49,7 @@ struct check {
 	size_t count;
 	char lost_name[128]; /* what the last repair moved */
 	uint64_t lost_bytes;
+	size_t file_size, first_nul; /* of the room's file, as it was found */
 	uint64_t records, moved, tails, kept, broken;
 	unsigned char *seen; /* NUMBERS a writer */
 };
@@ -144,6 +145,17 @@ static void load(struct check *c, const char *folder, uint64_t cut)
 	}
 }
 
+static void broken_promise(struct check *c, const struct promise *p,
+    const char *what, struct bytes now)
+{
+	printf("r%u: promised and %s: [%ju, %ju) at %ju, %s %u; the room ends "
+	       "at %zu, its file ended at %zu, with a NUL at %zu\n",
+	    p->room, what, (uintmax_t)p->start, (uintmax_t)p->end,
+	    (uintmax_t)p->when, p->shown ? "reader" : "writer", p->writer,
+	    now.len, c->file_size, c->first_nul);
+	c->broken++;
+}
+
 static void check_promises(struct check *c, uint32_t room, struct bytes now)
 {
 	const struct promise *p;
@@ -152,10 +164,10 @@ static void check_promises(struct check *c, uint32_t room, struct bytes now)
 		if (p->room != room)
 			continue;
 		if (p->end > now.len)
-			broken(c, room, "promised and gone, up to", p->end);
+			broken_promise(c, p, "gone", now);
 		else if (power_hash(POWER_HASH, now.data + p->start,
 			     p->end - p->start) != p->hash)
-			broken(c, room, "promised and altered, from", p->start);
+			broken_promise(c, p, "altered", now);
 	}
 }
 
@@ -341,6 +353,8 @@ static void check_room(struct check *c, uint32_t number)
 		return;
 	}
 	c->lost_bytes = 0;
+	c->file_size = before.len;
+	c->first_nul = strnlen(before.data, before.len);
 	r = room_open(&room, &c->rooms, name, len, ROOM_READ);
 	if (r < 0) {
 		broken(c, number, strerror(-r), before.len);

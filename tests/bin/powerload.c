@@ -32,6 +32,8 @@
 #include "lib/state.h"
 
 #define READERS 2
+#define RECORDS_MOST 1000 /* of a writer */
+#define BURST 40 /* records left by killed senders at once */
 
 struct load {
 	struct state state;
@@ -188,10 +190,10 @@ static bool ends_whole(int fd, uint64_t size)
 	return begin && begin[1] == '\\';
 }
 
-/* What a sender leaves that is killed in the midst of writing, or before it
- * syncs: some of the record or all of it. Nobody is promised that. Like any
- * sender, it would have repaired the room first. */
-static void append_killed(struct load *l, const struct promise *p,
+/* What a sender leaves that is killed in the midst of writing: some of the
+ * record. Nobody is promised that. Like any sender, it would have repaired the
+ * room first. */
+static void append_torn(struct load *l, const struct promise *p,
     const char *text, size_t len, const char *author)
 {
 	char record[POWER_RECORD];
@@ -199,15 +201,44 @@ static void append_killed(struct load *l, const struct promise *p,
 	uint64_t size;
 	int fd = lock_bare(l, p->room, &size);
 
-	if (p->number % 3 != 0)
-		n = 1 + n * (p->number % 100) / 100;
+	n = 1 + n * (p->number % 100) / 100;
 	if (ends_whole(fd, size))
 		write_bare(fd, record, n);
 	(void)close(fd);
 }
 
+/* What many senders leave that are killed before they sync: whole records
+ * that span some blocks, of which the disk may keep the later ones only. Their
+ * numbers are those of the writer's message and so many thousands. */
+static void append_unsynced(struct load *l, const struct promise *p,
+    const char *text, size_t len, const char *author)
+{
+	char record[POWER_RECORD], other[POWER_TEXT];
+	size_t n = make_record(record, text, len, author);
+	uint64_t size;
+	int fd = lock_bare(l, p->room, &size);
+
+	for (uint32_t i = 1; ends_whole(fd, size) && i <= BURST; i++) {
+		write_bare(fd, record, n);
+		size += n;
+		len =
+		    power_text(other, p->writer, p->number + i * RECORDS_MOST);
+		n = make_record(record, other, len, author);
+	}
+	(void)close(fd);
+}
+
+static void append_promised(struct load *l, struct promise *p, const char *text,
+    size_t len, const char *author)
+{
+	(l->bare ? append_bare : append)(l, p, text, len, author);
+	p->when = *l->counter;
+	promise(l, p);
+}
+
 static int writer(struct load *l, uint32_t number)
 {
+	uint32_t killed;
 	uint64_t random = number + 1;
 	char text[POWER_TEXT], author[16];
 	struct promise p = {.writer = number};
@@ -221,13 +252,13 @@ static int writer(struct load *l, uint32_t number)
 		p.room = power_random(&random) %
 			 (1 + p.number * POWER_ROOMS / l->records);
 		len = power_text(text, number, p.number);
-		if (l->open[p.room] && power_random(&random) % 8 == 0) {
-			append_killed(l, &p, text, len, author);
-			continue;
-		}
-		(l->bare ? append_bare : append)(l, &p, text, len, author);
-		p.when = *l->counter;
-		promise(l, &p);
+		killed = l->open[p.room] ? power_random(&random) % 16 : 16;
+		if (killed == 0)
+			append_unsynced(l, &p, text, len, author);
+		else if (killed == 1)
+			append_torn(l, &p, text, len, author);
+		else
+			append_promised(l, &p, text, len, author);
 	}
 	return 0;
 }
@@ -372,7 +403,7 @@ int main(int argc, char **argv)
 	map_shared(&l, argv[1]);
 	l.ledgers = argv[2];
 	l.writers = number(argv[3], POWER_WRITERS);
-	l.records = number(argv[4], UINT32_MAX);
+	l.records = number(argv[4], RECORDS_MOST);
 	l.bare = strcmp(argv[5], "bare") == 0;
 	if (state_open(&l.state, &error) < 0)
 		fail(error.text, 0);
