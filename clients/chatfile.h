@@ -165,7 +165,8 @@ unsigned long local_line(const struct local *, uint64_t at);
 int local_holds(
     const struct local *, uint64_t offset, const struct merge *); /* 1, 0 */
 /* From merge.before to merge.answer + merge.text: one append, then what
- * differs; fsynced. On failure the file is cut back to what it was. */
+ * differs; fsynced. On failure the file is cut back to what it was. If text
+ * came between, only the append is done: see local_holds() and merge_text(). */
 int local_apply(struct local *, uint64_t offset, const struct merge *);
 /* Replaces the file by history + text, keeping the old one as NAME.old (or
  * .old.1 ...: ret_kept); locked as before. memo is removed on the way. */

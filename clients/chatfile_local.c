@@ -315,8 +315,14 @@ static int overwrite(struct local *l, uint64_t offset, const struct merge *m)
 
 int local_apply(struct local *l, uint64_t offset, const struct merge *m)
 {
+	uint64_t end = offset + m->before.len + merge_growth(m);
 	int r = append(l, m);
 
+	/* Somebody typed just before the append: nothing else may be touched
+	 * before that, too, is part of the plan. */
+	if (r == 0 && merge_growth(m) &&
+	    lseek(l->fd, 0, SEEK_CUR) != (off_t)end)
+		return 0;
 	if (r == 0)
 		r = overwrite(l, offset, m);
 	if (r == 0 && fsync(l->fd) < 0)

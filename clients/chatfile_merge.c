@@ -11,8 +11,9 @@
  * the last `growth` bytes of wanted in one O_APPEND write (usually that is the
  * response and all), then overwrites what still differs below. A shell's
  * `echo >> NAME.txt` at any moment lands behind everything and is not
- * overwritten, because the file only ever grows by appending. The file passes
- * through:
+ * overwritten, because the file only ever grows by appending; where it landed
+ * between `before` and the append, that is found and planned for anew before
+ * anything is overwritten. The file passes through:
  *
  *	before				nothing done yet
  *	before + part of last		killed in the append, or disk full

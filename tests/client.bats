@@ -586,6 +586,27 @@ eve"
 	done
 }
 
+@test "text typed in the last moment before the append is not written over" {
+	begun --keys
+	as_bob 'news, and a line that is longer than what is typed meanwhile\n'
+	for long in '' ' and longer and longer and longer than the answer is'; do
+		echo sent >>lobby.txt
+		plan "run echo 'typed meanwhile$long' >>$PWD/lobby.txt"
+		strace -o trace -e trace=writev \
+			-e inject=writev:delay_enter=700000:when=1 \
+			"$BUILD/bin/chatfile" lobby.txt 3>&- &
+		pid=$!
+		pids="$pids $pid"
+		await grep -qa '^answer=' .lobby.txt.chatfile
+		echo "last moment$long" >>lobby.txt
+		wait $pid
+		assert_synced
+		times 1 "typed meanwhile$long"
+		times 1 "last moment$long"
+	done
+	times 2 sent
+}
+
 @test "text typed while fetching stays at the end" {
 	begun
 	as_bob 'news\n'

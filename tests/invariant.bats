@@ -205,6 +205,54 @@ is_synced() {
 	assert_equal "$(grep -c 'from alice' lobby.txt)" $((5 * TEST_SCALE))
 }
 
+has_lines() { # has_lines N TEXT
+	[ -e "$there" ] && [ "$(grep -c "^$2 [0-9]*\$" "$there")" -ge "$1" ]
+}
+
+@test "typing all the while, followers killed all the while: each line once" {
+	account alice
+	account bob
+	serve
+	folder alice
+	folder bob
+	local followers=() user i n count=$((100 * TEST_SCALE))
+	for user in alice bob; do
+		for ((i = 1; i <= count; i++)); do
+			echo "$user types $i" >>"../$user/lobby.txt"
+			[ $((i % 4)) != 0 ] || read -rt 0.01 <> <(:) || true
+		done 3>&- &
+		pids="$pids $!"
+	done
+	for ((n = 1; n <= 10; n++)); do
+		for user in alice bob; do
+			cd "../$user" || exit 1
+			"$BUILD/bin/chatfile" -f lobby.txt >>out 2>&1 3>&- &
+			followers+=($!)
+		done
+		await has_lines $((count * n / 10)) 'alice types'
+		await has_lines $((count * n / 10)) 'bob types'
+		kill -KILL "${followers[@]}"
+		wait "${followers[@]}" 2>/dev/null || true
+		followers=()
+	done
+	for user in alice bob alice bob; do
+		cd "../$user" || exit 1
+		chatfile lobby.txt
+	done
+	for user in alice bob; do
+		cd "../$user" || exit 1
+		# One fetch is missing where the other had something to send.
+		chatfile lobby.txt
+		assert_synced
+		assert_equal "$(cat out)" ""
+		for ((i = 1; i <= count; i++)); do
+			echo "$user types $i"
+		done | diff - <(grep "^$user types" "$there")
+	done
+	run grep -cvE '^(alice|bob) types [0-9]+$|^\\(alice|bob) @ ' "$there"
+	assert_output 0
+}
+
 @test "a server on an IPv6 address" {
 	[ -e /proc/net/if_inet6 ] || skip "no IPv6 here"
 	account alice
