@@ -12,15 +12,16 @@ void chatfile_get(struct session *s)
 {
 	int r;
 
-	s->event = "get";
-	r = chatfile_room(s);
+	s->door.event = "get";
+	r = http_door_room(&s->door);
 	if (r < 0)
-		chatfile_failed(s, r);
-	else if (s->room.fd < 0)
-		(void)http_error(&s->http, 404, "there is no such room yet\n");
+		http_door_failed(&s->door, r);
+	else if (s->door.room.fd < 0)
+		(void)http_error(
+		    &s->door.http, 404, "there is no such room yet\n");
 	else
-		(void)http_file(
-		    &s->http, s->room.fd, s->room.end, CHATFILE_TEXT);
+		(void)http_file(&s->door.http, s->door.room.fd,
+		    s->door.room.end, CHATFILE_TEXT);
 }
 
 /* --- the list --------------------------------------------------------- */
@@ -74,22 +75,22 @@ static size_t list_join(struct list *l)
 
 void chatfile_list(struct session *s)
 {
-	struct list l = {.rooms = &s->rooms};
+	struct list l = {.rooms = &s->door.rooms};
 	struct http_part part = {.data = ""};
 	int r;
 
-	s->event = "list";
-	r = rooms_each(&s->rooms, list_add, &l);
+	s->door.event = "list";
+	r = rooms_each(&s->door.rooms, list_add, &l);
 	if (r < 0) {
-		chatfile_failed(s, r);
+		http_door_failed(&s->door, r);
 	} else {
 		if (l.count) {
 			qsort(l.names, l.count, sizeof *l.names, by_name);
 			part.len = list_join(&l);
 			part.data = (char *)l.names;
 		}
-		http_reply(&s->http, 200);
-		(void)http_send(&s->http, CHATFILE_TEXT, &part, 1);
+		http_reply(&s->door.http, 200);
+		(void)http_send(&s->door.http, CHATFILE_TEXT, &part, 1);
 	}
 	free(l.names);
 }

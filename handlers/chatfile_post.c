@@ -22,14 +22,14 @@ struct sync {
 static int sync_since(struct session *s, struct sync *sync)
 {
 	struct slice range;
-	unsigned n = http_head_find(&s->http.head, "range", &range);
+	unsigned n = http_head_find(&s->door.http.head, "range", &range);
 
 	if (n == 0)
 		return 0;
 	if (n == 1 &&
 	    http_range_since(range.data, range.len, &sync->since) == 0)
 		return 0;
-	(void)http_error(&s->http, 400,
+	(void)http_error(&s->door.http, 400,
 	    "Range must be bytes=N-, once, N being the bytes you have\n");
 	return -1;
 }
@@ -37,7 +37,8 @@ static int sync_since(struct session *s, struct sync *sync)
 static int sync_key(struct session *s, struct sync *sync)
 {
 	struct slice key;
-	unsigned n = http_head_find(&s->http.head, "idempotency-key", &key);
+	unsigned n =
+	    http_head_find(&s->door.http.head, "idempotency-key", &key);
 
 	if (n == 0)
 		return 0;
@@ -45,7 +46,7 @@ static int sync_key(struct session *s, struct sync *sync)
 		memcpy(sync->key, key.data, key.len);
 		return 0;
 	}
-	(void)http_error(&s->http, 400,
+	(void)http_error(&s->door.http, 400,
 	    "Idempotency-Key must be 1 to %d of A-Z, a-z, 0-9, _ and -, "
 	    "once\n",
 	    LIMIT_KEY);
@@ -54,8 +55,8 @@ static int sync_key(struct session *s, struct sync *sync)
 
 static void sync_wait(const struct session *s, struct sync *sync)
 {
-	for (unsigned i = 0; i < s->http.head.count; i++) {
-		const struct http_head_field *f = &s->http.head.fields[i];
+	for (unsigned i = 0; i < s->door.http.head.count; i++) {
+		const struct http_head_field *f = &s->door.http.head.fields[i];
 
 		if (parse_is_case(f->name.data, f->name.len, "prefer") &&
 		    http_prefer_wait(f->value.data, f->value.len, LIMIT_WAIT_S,
@@ -67,11 +68,12 @@ static void sync_wait(const struct session *s, struct sync *sync)
 /* 416: the client has more than there is. */
 static void past_the_end(struct session *s, uint64_t since)
 {
-	uint64_t end = s->room.end;
+	uint64_t end = s->door.room.end;
 
-	http_reply(&s->http, 416);
-	http_field(&s->http, "Content-Range", "bytes */%ju", (uintmax_t)end);
-	(void)http_text(&s->http,
+	http_reply(&s->door.http, 416);
+	http_field(
+	    &s->door.http, "Content-Range", "bytes */%ju", (uintmax_t)end);
+	(void)http_text(&s->door.http,
 	    "you have %ju bytes, the room has %ju: it is not the one that you "
 	    "have synced, fetch it anew\n",
 	    (uintmax_t)since, (uintmax_t)end);
@@ -80,13 +82,13 @@ static void past_the_end(struct session *s, uint64_t since)
 /* Looks at the room: 0, or -1 and an answer. */
 static int look(struct session *s, const struct sync *sync)
 {
-	int r = chatfile_room(s);
+	int r = http_door_room(&s->door);
 
 	if (r < 0) {
-		chatfile_failed(s, r);
+		http_door_failed(&s->door, r);
 		return -1;
 	}
-	if (sync->since > s->room.end) {
+	if (sync->since > s->door.room.end) {
 		past_the_end(s, sync->since);
 		return -1;
 	}
@@ -97,16 +99,16 @@ static int look(struct session *s, const struct sync *sync)
 
 static void fetch(struct session *s, const struct sync *sync)
 {
-	uint64_t end = s->room.end;
-	struct http_part part = {.file = s->room.fd,
+	uint64_t end = s->door.room.end;
+	struct http_part part = {.file = s->door.room.fd,
 	    .offset = sync->since,
 	    .len = end - sync->since};
 
-	http_reply(&s->http, 206);
+	http_reply(&s->door.http, 206);
 	if (part.len)
-		http_field(&s->http, "Content-Range", "bytes %ju-%ju/%ju",
+		http_field(&s->door.http, "Content-Range", "bytes %ju-%ju/%ju",
 		    (uintmax_t)part.offset, (uintmax_t)end - 1, (uintmax_t)end);
-	(void)http_send(&s->http, CHATFILE_TEXT, &part, 1);
+	(void)http_send(&s->door.http, CHATFILE_TEXT, &part, 1);
 }
 
 static void fetch_or_wait(struct session *s, const struct sync *sync)
@@ -115,11 +117,11 @@ static void fetch_or_wait(struct session *s, const struct sync *sync)
 
 	if (look(s, sync) < 0)
 		return;
-	if (sync->wait && s->room.end == sync->since) {
-		s->event = "wait";
+	if (sync->wait && s->door.room.end == sync->since) {
+		s->door.event = "wait";
 		r = chatfile_wait(s, sync->since, sync->wait);
-		if (r < 0 && !s->http.gone)
-			chatfile_failed(s, r);
+		if (r < 0 && !s->door.http.gone)
+			http_door_failed(&s->door, r);
 		if (r < 0 || look(s, sync) < 0)
 			return;
 	}
@@ -135,7 +137,7 @@ static void bad_text(
 
 	for (size_t i = 0; i < at && i < text.len; i++)
 		line += text.data[i] == '\n';
-	(void)http_error(&s->http, fault == TEXT_TOO_LONG ? 413 : 400,
+	(void)http_error(&s->door.http, fault == TEXT_TOO_LONG ? 413 : 400,
 	    "line %ju: %s\n", (uintmax_t)line, text_fault_says(fault));
 }
 
@@ -146,19 +148,21 @@ static void posted(struct session *s, const struct sync *sync,
 	struct http_part parts[HTTP_PARTS] = {
 	    {.data = "\n", .len = post->newline},
 	    {.data = p->footer, .len = p->footer_len},
-	    {.file = s->room.fd,
+	    {.file = s->door.room.fd,
 		.offset = sync->since,
 		.len = p->start - sync->since},
-	    {.file = s->room.fd, .offset = p->end, .len = p->size - p->end},
+	    {.file = s->door.room.fd,
+		.offset = p->end,
+		.len = p->size - p->end},
 	};
 
-	s->message = post->body_len;
-	s->repeated = p->repeated;
-	http_reply(&s->http, 206);
-	http_field(&s->http, "Content-Range", "bytes %ju-%ju/%ju",
+	s->door.message = post->body_len;
+	s->door.repeated = p->repeated;
+	http_reply(&s->door.http, 206);
+	http_field(&s->door.http, "Content-Range", "bytes %ju-%ju/%ju",
 	    (uintmax_t)(sync->since + post->body_len), (uintmax_t)p->size - 1,
 	    (uintmax_t)p->size);
-	(void)http_send(&s->http, CHATFILE_TEXT, parts, HTTP_PARTS);
+	(void)http_send(&s->door.http, CHATFILE_TEXT, parts, HTTP_PARTS);
 }
 
 static void append(
@@ -167,23 +171,23 @@ static void append(
 	const struct room_post post = {.body = text.data,
 	    .body_len = text.len,
 	    .newline = text.data[text.len - 1] != '\n',
-	    .author = s->login.name,
+	    .author = s->door.login.name,
 	    .door = "chatfile",
 	    .keys = "",
 	    .since = sync->since,
 	    .key = sync->key[0] ? sync->key : NULL};
 	struct room_posted p;
-	int r = room_append(&s->room, &post, &p);
+	int r = room_append(&s->door.room, &post, &p);
 
 	if (r == 0)
 		posted(s, sync, &post, &p);
 	else if (r == -ERANGE)
 		past_the_end(s, sync->since);
 	else if (r == -EEXIST)
-		(void)http_error(&s->http, 409,
+		(void)http_error(&s->door.http, 409,
 		    "another message was sent with this Idempotency-Key\n");
 	else
-		chatfile_failed(s, r);
+		http_door_failed(&s->door, r);
 }
 
 void chatfile_post(struct session *s)
@@ -193,14 +197,14 @@ void chatfile_post(struct session *s)
 	struct slice text;
 	size_t at = 0;
 
-	s->event = "post";
+	s->door.event = "post";
 	if (sync_since(s, &sync) < 0 || sync_key(s, &sync) < 0 ||
 	    look(s, &sync) < 0)
 		return;
-	if (http_body(&s->http, &text) <= 0)
+	if (http_body(&s->door.http, &text) <= 0)
 		return;
 	if (text.len == 0) {
-		s->event = "fetch";
+		s->door.event = "fetch";
 		sync_wait(s, &sync);
 		fetch_or_wait(s, &sync);
 		return;

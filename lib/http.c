@@ -155,7 +155,7 @@ bool http_hung_up(struct http *h, const struct pollfd *p)
 	return true;
 }
 
-static void give_back(char *at, size_t len)
+void http_give_back(char *at, size_t len)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t start = ((uintptr_t)at + page - 1) & ~(page - 1);
@@ -168,8 +168,8 @@ static void give_back(char *at, size_t len)
 void http_trim(struct http *h)
 {
 	if (h->used == h->len)
-		give_back(h->in, sizeof h->in);
-	give_back(h->body, h->body_cap);
+		http_give_back(h->in, sizeof h->in);
+	http_give_back(h->body, h->body_cap);
 }
 
 int http_end(struct http *h)

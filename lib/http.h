@@ -124,6 +124,10 @@ bool http_hung_up(struct http *, const struct pollfd *);
 /* Gives the pages of big buffers back while nothing is happening. */
 void http_trim(struct http *);
 
+/* The same for other memory, static or mapped, whose contents are done with:
+ * whole pages of it. NULL is no memory. */
+void http_give_back(char *, size_t len);
+
 /* Lingers where the last reply may be lost to a reset. Returns the exit
  * status: 1 if something could not be understood, else 0. */
 int http_end(struct http *);
