@@ -407,6 +407,22 @@ stub_of() { sed -nE 's/^stub ([0-9]+) parent.*/\1/p' "$log" | tail -n 1; }
 	serve_stop
 }
 
+@test "gallery is started where there is the web door, and there alone" {
+	ln "$tree/chatfile" "$tree/hchat"
+	cp "$BUILD/helpers/gallery" "$tree"
+	serve_start chatfile=127.0.0.1:0
+	await_log '^stub [0-9]+ parent' # fanout's
+	serve_stop
+	refute logged door=gallery
+	serve_start hchat=127.0.0.1:0
+	await_log 'door=gallery event=listening'
+	kill -KILL "$(pgrep -P "$serve" -x gallery)"
+	await_log 'event=helper name=gallery pid=[0-9]+ signal=9'
+	await_log 'door=gallery event=listening' 2
+	serve_stop
+	logged 'door=gallery event=stop'
+}
+
 @test "when serve is killed fanout ends, handlers end with their clients" {
 	serve_start chatfile=127.0.0.1:0
 	connect c "$(port_of chatfile)"
