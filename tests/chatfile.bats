@@ -488,7 +488,7 @@ bare() {
 	run_in
 	the_answer_is 200
 	assert_equal "$(field content-length)" 48
-	assert_equal "$(tail -c 4 "$out" | xxd -p)" 0d0a0d0a
+	assert_equal "$(tail -c 4 "$out" | od -An -tx1 | tr -d " \n")" 0d0a0d0a
 }
 
 @test "the list of rooms is sorted and leaves out unlisted hchat rooms" {
