@@ -159,7 +159,7 @@ static int put(struct room *room, const struct room_post *post,
 		r = find_again(room, post, size, p);
 	if (r == 0 && post->key)
 		r = find_rest(room, post, ready, size, p);
-	/* Times never go back in a room: this is taken under the lock. */
+	/* Under the lock, so that times stand in the order of records. */
 	now = clock_now();
 	if (r == 0 && (ready->again || now != ready->time))
 		r = format_footer(post, now, p);

@@ -16,7 +16,9 @@ setup() {
 }
 
 teardown() {
-	! mountpoint -q "$RUNTIME_DIRECTORY" || umount "$RUNTIME_DIRECTORY"
+	for dir in "$RUNTIME_DIRECTORY" "$STATE_DIRECTORY"; do
+		! mountpoint -q "$dir" || umount "$dir"
+	done
 }
 
 stress() {
@@ -56,4 +58,25 @@ stress() {
 
 	rm "$RUNTIME_DIRECTORY/fill"
 	roomctl append r 1
+}
+
+@test "a room on a read-only file system is read, and says so to writers" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	roomctl() { "$BUILD/tests/bin/roomctl" "$@" 2>>"$BATS_TEST_TMPDIR/stderr"; }
+	roomctl append r 3
+	printf 'torn' >>"$STATE_DIRECTORY/rooms/r.txt"
+	rm "$RUNTIME_DIRECTORY/index/r"
+	mount --bind "$STATE_DIRECTORY" "$STATE_DIRECTORY" || skip "needs mount"
+	mount -o remount,bind,ro "$STATE_DIRECTORY"
+
+	run -0 roomctl look r
+	assert_output --partial 'count=3 '
+	run -1 roomctl append r 1
+	assert_output --partial EROFS
+	# The torn tail stays until it can be moved.
+	umount "$STATE_DIRECTORY"
+	run -0 roomctl append r 1
+	run -0 roomctl look r
+	assert_output --partial 'count=4 '
+	assert_equal "$(cat "$STATE_DIRECTORY"/lost/r.*)" torn
 }
