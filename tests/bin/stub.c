@@ -96,10 +96,21 @@ static int helper(void)
 	return 0;
 }
 
+/* Lines may arrive together. */
+static void obey_each(char *text)
+{
+	char *end;
+
+	for (; (end = strchr(text, '\n')); text = end + 1) {
+		*end = '\0';
+		obey(text);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct client client;
-	char line[256];
+	char text[256];
 	ssize_t n;
 
 	(void)argc;
@@ -109,11 +120,10 @@ int main(int argc, char **argv)
 	(void)io_client(&client, 0, 1);
 	(void)printf("hi %d\n", getpid());
 	(void)fflush(stdout);
-	while ((n = io_read(&client, line, sizeof line - 1, CLOCK_NEVER, how)) >
+	while ((n = io_read(&client, text, sizeof text - 1, CLOCK_NEVER, how)) >
 	       0) {
-		line[n] = '\0';
-		line[strcspn(line, "\n")] = '\0';
-		obey(line);
+		text[n] = '\0';
+		obey_each(text);
 	}
 	if (n < 0)
 		(void)printf("bye\n");
