@@ -275,7 +275,7 @@ DEPS = gcc libc6-dev pkg-config libsqlite3-dev libsystemd-dev llhttp-dev \
 DEPS_CHECK = bats bats-assert libcmocka-dev clang llvm libclang-rt-14-dev \
 	clang-format cppcheck shellcheck curl netcat-openbsd socat sqlite3 \
 	strace python3 procps util-linux e2fsprogs libfuse3-dev fuse3 \
-	mandoc tmux iproute2 chromium chromium-driver python3-selenium
+	mandoc tmux iproute2 chromium chromium-driver python3-selenium npm
 DEPS_BENCH = nginx-light ucspi-tcp valgrind
 
 .PHONY: deps deps-check

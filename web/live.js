@@ -33,6 +33,7 @@ class Live {
 		this.on = on;
 		this.turn = 0;
 		this.heard = 0;
+		this.granted = true; /* until another tab says otherwise */
 		this.stream_failures = 0;
 		this.polling_until = 0;
 		this.slots = new Slots(room, {
@@ -275,13 +276,13 @@ class Live {
 		this.newest = Math.max(this.newest, last);
 	}
 
-	/* The newest number. An existing message answers it without a 404. */
+	/* The newest number. What exists answers it without a 404. */
 	async ask(signal) {
 		const request = this.request(ANSWER, signal);
 		const shown = this.cursor;
 		try {
-			this.hear(await fetch(
-				`/msg/${this.room}/${Math.max(1, shown)}`,
+			this.hear(await fetch(shown > 0 ?
+				`/msg/${this.room}/${shown}` : `/chat/${this.room}.txt`,
 				{method: "HEAD", signal: request.signal,
 					cache: "no-store"}), shown);
 		} finally {

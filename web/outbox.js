@@ -36,7 +36,7 @@ class Outbox {
 	}
 
 	add(text) {
-		const entry = {text, state: "queued", tries: 0,
+		const entry = {text, state: "queued", tries: 0, key: new_key(),
 			after: this.on.newest(), author: this.on.me()};
 		this.entries.push(entry);
 		this.show(entry);
@@ -62,7 +62,8 @@ class Outbox {
 		try {
 			const answer = await fetch(`/send/${this.room}`, {
 				method: "POST", body: entry.text,
-				headers: {"Content-Type": "text/plain; charset=utf-8"},
+				headers: {"Content-Type": "text/plain; charset=utf-8",
+					"Idempotency-Key": entry.key},
 				signal: controller.signal});
 			this.answered(entry, answer);
 		} catch {
@@ -180,6 +181,7 @@ class Outbox {
 		const bubble = element("div", "bubble");
 		const state = element("div", "state");
 		bubble.append(text_part(entry.text), state);
+		bubble.classList.toggle("long", is_long(entry.text));
 		entry.item.append(bubble);
 		entry.says = state;
 		this.list.append(entry.item);
@@ -237,19 +239,25 @@ class Outbox {
 	keep() {
 		const unsent = this.entries.filter((e) => !e.number && !e.claimed);
 		store(sessionStorage, `unsent:${this.room}`, unsent.length ?
-			JSON.stringify(unsent.map(({text, after, author}) =>
-				({text, after, author}))) : null);
+			JSON.stringify(unsent.map(({text, key, after, author}) =>
+				({text, key, after, author}))) : null);
 	}
 
 	restore() {
 		const kept = recall(sessionStorage, `unsent:${this.room}`);
-		for (const {text, after, author} of JSON.parse(kept || "[]")) {
-			const entry = {text, after, author, tries: 1,
+		for (const unsent of JSON.parse(kept || "[]")) {
+			const entry = {...unsent, tries: 1,
 				state: "failed", why: say("why_network")};
 			this.entries.push(entry);
 			this.show(entry);
 		}
 	}
+}
+
+/* By it the server knows a message that comes a second time. */
+function new_key() {
+	return Array.from(crypto.getRandomValues(new Uint32Array(4)),
+		(n) => n.toString(36)).join("-");
 }
 
 function reason_of(status) {

@@ -60,7 +60,7 @@ const strings = Object.freeze({
 	nobody: "unknown",
 	guest: "guest",
 	guest_title: "A guest: nobody vouches for this name",
-	show_all: "Show all of it",
+	show_all: "Show all",
 	show_less: "Show less",
 	latest: "Latest messages",
 	arrived_one: "{n} new message",

@@ -43,7 +43,6 @@ class View {
 
 	/* The next record; many may come at once. */
 	add(record) {
-		this.newest = Math.max(this.newest, record.number);
 		this.queue.push(record);
 		this.flushing ??= setTimeout(() => this.flush(), 0);
 	}
@@ -52,6 +51,7 @@ class View {
 		const batch = this.queue;
 		this.queue = [];
 		this.flushing = null;
+		this.newest = Math.max(this.newest, batch.at(-1).number);
 		if (this.first && batch[0].number !== this.end + 1) {
 			/* What lies between is not loaded. */
 			if (!this.pinned) {
@@ -279,9 +279,8 @@ class View {
 		item.dataset.kind = kind;
 		item.classList.toggle("own", this.on.own(record));
 		const bubble = element("div", "bubble");
-		bubble.append(this.meta(record), text_part(record.text));
-		if (record.file)
-			bubble.append(file_part(record.file));
+		bubble.append(this.meta(record), kind === "file" ?
+			file_part(record) : text_part(record.text));
 		if (is_long(record.text))
 			bubble.append(this.more_button(bubble));
 		item.append(bubble);
@@ -294,7 +293,7 @@ class View {
 		const author = element("span", "author", name);
 		author.dir = "auto";
 		meta.append(author);
-		if (guest) {
+		if (guest && !plainly_guest(name)) {
 			const mark = element("span", "guest", say("guest"));
 			mark.title = say("guest_title");
 			meta.append(" ", mark);
@@ -328,7 +327,7 @@ class View {
 	/* Whether a message is ours may be known after it came. */
 	mark(number, own) {
 		const item = document.getElementById(`m${number}`);
-		if (!item || item.classList.contains("own") === own)
+		if (!item || is_own(item) === own)
 			return;
 		item.classList.toggle("own", own);
 		this.decorate(item, item.nextElementSibling);
@@ -337,14 +336,16 @@ class View {
 	/* Day lines and groups, from one item to another (null: the last). */
 	decorate(item, last = null) {
 		for (; item; item = item.nextElementSibling) {
-			const before = item.previousElementSibling?.record;
+			const above = item.previousElementSibling;
+			const before = above?.record;
 			const day = day_of(item.record);
 			const is_new = day && day !== day_of(before);
 			item.querySelector(".day")?.remove();
 			if (is_new)
 				item.prepend(element("h2", "day", day));
 			item.classList.toggle("cont", !is_new &&
-				goes_with(before, item.record));
+				goes_with(before, item.record) &&
+				is_own(above) === is_own(item));
 			if (item === last)
 				break;
 		}
@@ -362,8 +363,7 @@ function element(tag, name, text) {
 
 /* --- times --- */
 
-const clock = new Intl.DateTimeFormat(undefined,
-	{hour: "2-digit", minute: "2-digit"});
+const clock = new Intl.DateTimeFormat(undefined, {timeStyle: "short"});
 const full_date = new Intl.DateTimeFormat(locale,
 	{dateStyle: "full", timeStyle: "medium"});
 const day_format = new Intl.DateTimeFormat(locale,
@@ -388,6 +388,10 @@ function day_of(record) {
 	return format.format(date);
 }
 
+function is_own(item) {
+	return item.classList.contains("own");
+}
+
 function goes_with(before, record) {
 	return Boolean(before) && before.author === record.author &&
 		kind_of(before) === "said" && kind_of(record) === "said" &&
@@ -410,6 +414,11 @@ function author_of(record) {
 	return {name: name || say("nobody"), guest};
 }
 
+/* Names that no account can have. */
+function plainly_guest(name) {
+	return ["guest", "anonymous"].includes(name.toLowerCase());
+}
+
 function is_long(text) {
 	return text.length > LONG_TEXT || text.split("\n").length > LONG_LINES;
 }
@@ -429,11 +438,21 @@ function text_part(text) {
 	return part;
 }
 
-/* Marks that end a sentence are no part of the address before them. */
+/* What ends a sentence, or a bracket opened before it, is not part of it. */
+function trim_address(text) {
+	for (;;) {
+		const end = text.at(-1);
+		const open = {")": "(", "]": "[", "}": "{"}[end];
+		const unmatched = open &&
+			text.split(end).length > text.split(open).length;
+		if (!unmatched && !/[.,;:!?'\u2019\u201d\u00bb*_~]/.test(end))
+			return text;
+		text = text.slice(0, -1);
+	}
+}
+
 function link_part(text) {
-	let address = text.replace(/[.,;:!?'\u2019\u201d\u00bb*_~]+$/, "");
-	if (/[)\]}]$/.test(address) && !/[([{]/.test(address))
-		address = address.replace(/[)\]}.,;:!?]+$/, "");
+	const address = trim_address(text);
 	let url;
 	try {
 		url = new URL(address);
@@ -449,9 +468,13 @@ function link_part(text) {
 	return link;
 }
 
-function file_part(name) {
-	const link = element("a", "file", name);
-	link.href = `/files/${encodeURIComponent(name)}`;
-	link.dir = "auto";
-	return link;
+/* An upload says NAME has uploaded FILE: FILE is the link. */
+function file_part({text, file}) {
+	const part = element("div", "text");
+	const link = element("a", "file", file);
+	link.href = `/files/${encodeURIComponent(file)}`;
+	link.dir = part.dir = "auto";
+	const before = text.endsWith(file) ? text.slice(0, -file.length) : text;
+	part.append(before, before.endsWith(" ") ? "" : " ", link);
+	return part;
 }

@@ -32,6 +32,8 @@ class Browser:
         service = Service("/usr/bin/chromedriver", log_path=os.devnull)
         self.driver = webdriver.Chrome(options=options, service=service)
         self.screen(size, dark)
+        self.cdp("Emulation.setLocaleOverride", locale="en-GB")
+        self.cdp("Emulation.setTimezoneOverride", timezoneId="Europe/Vienna")
 
     def screen(self, size, dark=False, scale=1):
         """A screen of that many CSS pixels, exactly; light or dark."""
