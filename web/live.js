@@ -328,20 +328,20 @@ class Live {
 	async follow_stream(signal) {
 		const worked = await new Promise((done) => {
 			let opened = false;
+			let last = Date.now();
 			const source = new EventSource(
 				`/events/${this.room}?from=${this.cursor + 1}`);
 			const heard = () => {
 				opened = true;
-				this.heard = Date.now();
+				this.heard = last = Date.now();
 			};
 			const end = (worked) => {
 				source.close();
 				clearInterval(watch);
 				done(worked);
 			};
-			const started = Date.now();
 			const watch = setInterval(() => {
-				if (Date.now() - Math.max(this.heard, started) > STALE)
+				if (Date.now() - last > STALE)
 					end(false);
 			}, 5000);
 			source.onopen = heard;
@@ -354,6 +354,7 @@ class Live {
 			};
 			source.addEventListener("ping", () => {
 				heard();
+				this.stream_failures = 0;
 				this.slots.relay();
 			});
 			signal.addEventListener("abort", () => end(true));

@@ -244,6 +244,7 @@ function show_state(alive) {
 		clearTimeout(lost_soon);
 		lost_soon = null;
 		byId("lost").textContent = "";
+		view.revive();
 		if (live.cursor >= live.newest)
 			outbox.connected();
 		return;
@@ -346,6 +347,8 @@ function copy_by_hand(address) {
 	return done;
 }
 
+if (by_touch.matches)
+	byId("keys").textContent = "";
 composer.hidden = false;
 message.value = recall(sessionStorage, `draft:${room}`) || "";
 fit();

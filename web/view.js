@@ -48,7 +48,10 @@ class View {
 	}
 
 	flush() {
-		const batch = this.queue;
+		/* After a long absence those in between were left out. */
+		const gap = this.queue.findLastIndex((record, i, {[i - 1]: before}) =>
+			before && record.number !== before.number + 1);
+		const batch = this.queue.slice(Math.max(0, gap));
 		this.queue = [];
 		this.flushing = null;
 		this.newest = Math.max(this.newest, batch.at(-1).number);
@@ -85,6 +88,22 @@ class View {
 			this.list.firstElementChild);
 		this.first ||= records[0].number;
 		this.end = records.at(-1).number;
+		this.turn_day();
+		this.show_before();
+	}
+
+	/* At midnight today becomes yesterday. */
+	turn_day() {
+		const today = new Date().toDateString();
+		if (this.today && this.today !== today)
+			this.decorate(this.list.firstElementChild);
+		this.today = today;
+	}
+
+	/* The connection is back: what failed may work now. */
+	revive() {
+		this.failed = false;
+		this.turn_day();
 		this.show_before();
 	}
 

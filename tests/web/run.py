@@ -260,19 +260,36 @@ def test_history(place):
 
 def test_bounded(place):
     """However long the session, the document stays small."""
-    room = place.room(messages=60)
+    room = place.room(messages=1)
     anna = place.visit("/chat/" + room)
-    anna.wait_for("message 60")
-    anna.run("""for (let n = 61; n <= 2060; n++) {
-        view.add({number: n, author: 'ivan', time: '', text: 'made ' + n});
-        if (n % 100 === 0) view.flush(); }""")
-    anna.wait_for("made 2060")
+    anna.wait_for("message 1")
+    anna.run("""const made = (n) => ({number: n, author: 'ivan', time: '',
+            text: 'made ' + n});
+        view.on.load = async (from, to) => Array.from(
+            {length: to - from + 1}, (none, i) => made(from + i));
+        for (let n = 2; n <= 2000; n++) {
+            view.add(made(n));
+            if (n % 100 === 0) view.flush();
+        }""")
+    anna.wait_for("made 2000")
     assert len(anna.texts()) < 500, len(anna.texts())
     assert anna.run("return view.below") < 3
-    for _ in range(12):
-        anna.run("view.log.scrollTop = 0")
-        anna.wait("older ones", lambda: not anna.run("return view.busy"))
-    assert len(anna.texts()) < 500, len(anna.texts())
+    for first in range(1500, 500, -100):
+        anna.wait("older ones", lambda: anna.run(
+            "view.log.scrollTop = 0; return view.first <= arguments[0]",
+            first))
+        assert len(anna.texts()) < 500, len(anna.texts())
+    # And down again: what was let go comes back, in order.
+    texts = anna.texts()
+    same(texts, ["made %d" % (anna.run("return view.first") + i)
+                 for i in range(len(texts))])
+    for end in range(1200, 2000, 200):
+        anna.wait("newer ones", lambda: anna.run(
+            "view.log.scrollTop = 1e9; return view.end >= arguments[0]", end))
+        assert len(anna.texts()) < 500, len(anna.texts())
+    anna.find("#latest").click()
+    anna.wait("the end", lambda: anna.texts()[-1] == "made 2000")
+    assert anna.run("return view.below") < 3
 
 
 # --- the connection ----------------------------------------------------------
