@@ -1,6 +1,5 @@
 #include "rate.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -52,37 +51,6 @@ struct probe {
 	uint64_t offset; /* of slots[0] in the file */
 	uint32_t now;
 };
-
-/* --- sources ------------------------------------------------------- */
-
-static const unsigned char mapped[12] = {
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-static const unsigned char loopback[16] = {
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-
-struct source source_parse(const char *address)
-{
-	struct source s = {{0}};
-	char bare[INET6_ADDRSTRLEN + 1];
-	size_t len;
-
-	/* Without the zone of fe80::1%eth0. */
-	len = address ? strcspn(address, "%") : 0;
-	if (len == 0 || len >= sizeof bare)
-		return s;
-	memcpy(bare, address, len);
-	bare[len] = '\0';
-	if (inet_pton(AF_INET, bare, s.bytes + 12) == 1) {
-		memcpy(s.bytes, mapped, sizeof mapped);
-		return s;
-	}
-	if (inet_pton(AF_INET6, bare, s.bytes) != 1)
-		return (struct source){{0}};
-	if (memcmp(s.bytes, mapped, sizeof mapped) != 0 &&
-	    memcmp(s.bytes, loopback, sizeof loopback) != 0)
-		memset(s.bytes + 8, 0, 8);
-	return s;
-}
 
 /* --- the table ----------------------------------------------------- */
 

@@ -8,8 +8,10 @@ struct source source_parse(const char *address)
 	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
 	static const struct source none;
 	struct source s;
+	/* Without the zone of fe80::1%eth0. */
+	size_t len = address ? strcspn(address, "%") : 0;
 
-	if (!address || address_bytes(address, strlen(address), s.bytes) < 0)
+	if (address_bytes(address, len, s.bytes) < 0)
 		return none;
 	/* Of IPv6 the network, but each loopback address is its own. */
 	if (memcmp(s.bytes, mapped, sizeof mapped) != 0 &&
