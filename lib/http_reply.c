@@ -112,6 +112,8 @@ static int load(
 		iov[i] = (struct iovec){(void *)p[i].data, (size_t)p[i].len};
 		if (p[i].data || p[i].len == 0)
 			continue;
+		if (p[i].len > h->body_cap - at)
+			return -EOVERFLOW;
 		r = io_pread(
 		    p[i].file, h->body + at, (size_t)p[i].len, p[i].offset);
 		if (r < 0)

@@ -129,7 +129,8 @@ static int find_rest(struct room *room, const struct room_post *post,
 	return match_key(room, post, start, size, p);
 }
 
-/* Is the record still there? 1 with *p where it is now, 0 or -errno. */
+/* Is the record still there? 1 with *p where it is now, 0 or -errno; -ERANGE:
+ * it is, but before what the sender has, who has synced another file then. */
 static int find_again(struct room *room, const struct room_post *post,
     uint64_t size, struct room_posted *p)
 {
@@ -138,11 +139,14 @@ static int find_again(struct room *room, const struct room_post *post,
 
 	if (p->end <= size)
 		r = match_same(room, post, p->start, p->end, p);
-	if (r != 0)
-		return r;
 	/* The file was edited or replaced: somewhere near its end, then. */
-	r = record_at(room, size > LIMIT_TORN ? size - LIMIT_TORN : 0, &from);
-	return r < 0 ? r : match_same(room, post, from, size, p);
+	if (r == 0) {
+		r = record_at(
+		    room, size > LIMIT_TORN ? size - LIMIT_TORN : 0, &from);
+		if (r == 0)
+			r = match_same(room, post, from, size, p);
+	}
+	return r == 1 && p->start < post->since ? -ERANGE : r;
 }
 
 /* Under the lock: writes the record, or finds that it is there. 0, or 1 if

@@ -461,6 +461,28 @@ static void a_large_file_is_whole_over_sockets_and_pipes(void **state)
 	assert_int_equal(strlen(payload()), 200);
 }
 
+/* Lengths that came out negative, of a room that was replaced: their sum is
+ * small. */
+static void parts_that_wrap_around_are_refused(void **state)
+{
+	const struct http_part parts[] = {
+	    {.file = file, .len = (uint64_t)-100},
+	    {.file = file, .len = 105},
+	};
+	struct client client;
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	assert_int_equal(io_client(&client, fd[1], fd[1]), 0);
+	http_init(&http, &client, body, 10);
+	http_reply(&http, 206);
+	assert_int_equal(http_send(&http, "a/b", parts, 2), 0);
+	assert_int_equal(http.status, 500);
+	(void)close(fd[1]);
+	(void)close(fd[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,6 +499,7 @@ int main(void)
 	    cmocka_unit_test(conditions_are_kept),
 	    cmocka_unit_test(a_file_edited_in_place_has_another_tag),
 	    cmocka_unit_test(a_large_file_is_whole_over_sockets_and_pipes),
+	    cmocka_unit_test(parts_that_wrap_around_are_refused),
 	};
 
 	io_signals();
