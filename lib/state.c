@@ -67,7 +67,11 @@ static int find_path(char *ret_path, size_t size, const char *variable,
 		n = snprintf(ret_path, size, "%s/%s/parlance", home, home_base);
 	else
 		return -ENOENT;
-	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+	if (n < 0 || (size_t)n >= size)
+		return -ENAMETOOLONG;
+	while (n > 1 && ret_path[n - 1] == '/')
+		ret_path[--n] = '\0';
+	return 0;
 }
 
 static int find_paths(struct state *s, struct state_error *error)
@@ -106,19 +110,14 @@ static bool is_network(const struct statfs *fs)
 	}
 }
 
-/* mkdir -p: parents as the umask has them, the last with the mode given.
- * Returns 1 if it made it, 0 if it was there, -errno. */
-static int make_path(const char *path, mode_t mode)
+/* mkdir -p of what is above path, as the umask has it. 0 or -errno. */
+static int make_parents(const char *path)
 {
 	char copy[4096];
 	size_t len = strlen(path);
 
 	if (len >= sizeof copy)
 		return -ENAMETOOLONG;
-	if (mkdir(path, mode) == 0)
-		return chmod(path, mode) < 0 ? -errno : 1;
-	if (errno != ENOENT)
-		return errno == EEXIST ? 0 : -errno;
 	memcpy(copy, path, len + 1);
 	for (char *at = copy + 1; (at = strchr(at, '/')); at++) {
 		*at = '\0';
@@ -126,9 +125,85 @@ static int make_path(const char *path, mode_t mode)
 			return -errno;
 		*at = '/';
 	}
-	if (mkdir(path, mode) < 0)
-		return errno == EEXIST ? 0 : -errno;
-	return chmod(path, mode) < 0 ? -errno : 1;
+	return 0;
+}
+
+/* mkdir -p, the last with the mode given. 0, where it was there already too,
+ * or -errno. */
+static int make_path(const char *path, mode_t mode)
+{
+	int r = 0;
+
+	if (mkdir(path, mode) == 0)
+		return chmod(path, mode) < 0 ? -errno : 0;
+	if (errno == ENOENT)
+		r = make_parents(path);
+	else if (errno != EEXIST)
+		r = -errno;
+	if (r == 0 && mkdir(path, mode) == 0)
+		return chmod(path, mode) < 0 ? -errno : 0;
+	return r == 0 && errno != EEXIST ? -errno : r;
+}
+
+static int make_as_owner(const char *path, const struct stat *owner)
+{
+	gid_t group = getegid();
+	int r;
+
+	if (setegid(owner->st_gid) < 0)
+		return -errno;
+	r = seteuid(owner->st_uid) < 0 ? -errno : make_path(path, 0711);
+	if (seteuid(0) < 0 || setegid(group) < 0)
+		return -EPERM;
+	return r;
+}
+
+/* Gives the owner a new folder, if nobody but root could have put another in
+ * its place meanwhile: a link, say, to what is root's. */
+static int give_new(int parent, const char *name, const struct stat *owner)
+{
+	struct stat st;
+	int fd, r;
+
+	if (faccessat(parent, name, F_OK, 0) == 0)
+		return 0;
+	if (fstat(parent, &st) < 0 || st.st_uid != 0 || st.st_mode & 0022)
+		return -EACCES;
+	if (mkdirat(parent, name, 0700) < 0)
+		return -errno;
+	fd = openat(
+	    parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	r = fd < 0 || fchown(fd, owner->st_uid, owner->st_gid) < 0 ||
+		    fchmod(fd, 0711) < 0
+		? -errno
+		: 0;
+	if (fd >= 0)
+		(void)close(fd);
+	return r;
+}
+
+static int make_as_root(const char *path, const struct stat *owner)
+{
+	char parent[4096], *name;
+	size_t len = strlen(path);
+	int fd, r;
+
+	if (len >= sizeof parent)
+		return -ENAMETOOLONG;
+	memcpy(parent, path, len + 1);
+	name = strrchr(parent, '/');
+	if (!name)
+		return -EACCES;
+	r = make_parents(parent);
+	if (r < 0)
+		return r;
+	*name++ = '\0';
+	fd = open(*parent ? parent : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = give_new(fd, name, owner);
+	(void)close(fd);
+	return r;
 }
 
 /* Where root would look is settled before we are root no more; a runtime
@@ -140,11 +215,14 @@ static int hand_over(
 
 	/* What root makes on the way there the owner must get through. */
 	(void)umask(0022);
-	r = make_path(s->runtime_path, 0711);
+	r = make_as_owner(s->runtime_path, owner);
+	if (r == -EACCES || r == -EPERM)
+		r = make_as_root(s->runtime_path, owner);
 	if (r < 0)
-		return fail(error, r, s->runtime_path, NULL);
-	if (r > 0 && chown(s->runtime_path, owner->st_uid, owner->st_gid) < 0)
-		return fail(error, -errno, s->runtime_path, NULL);
+		return fail(error, r, s->runtime_path,
+		    r == -EACCES ? "cannot be made safely: make it, and give "
+				   "it to the owner of the state"
+				 : NULL);
 	if (setenv("STATE_DIRECTORY", s->state_path, 1) < 0 ||
 	    setenv("RUNTIME_DIRECTORY", s->runtime_path, 1) < 0)
 		return fail(error, -ENOMEM, s->state_path, NULL);

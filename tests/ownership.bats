@@ -142,6 +142,22 @@ assert_modes() {
 	assert_success
 }
 
+@test "root makes the runtime directory where only root or the owner could put a link" {
+	hand_over
+	# Others' folder: they could have root give away what a link names.
+	install -d -m 755 -o 61235 -g 61235 "$BATS_TEST_TMPDIR/theirs"
+	RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/theirs/run run parlance room list
+	assert_failure 111
+	assert_output --partial "theirs/run: cannot be made safely"
+	[ ! -e "$BATS_TEST_TMPDIR/theirs/run" ]
+	# The owner's own folder: then it is the owner who makes it.
+	install -d -m 755 -o "$OWNER" -g "$OWNER" "$BATS_TEST_TMPDIR/own"
+	RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/own/a/run/ parlance room list
+	run stat -c '%u:%g %a' "$BATS_TEST_TMPDIR"/own/a{,/run}
+	assert_output "$OWNER:$OWNER 755
+$OWNER:$OWNER 711"
+}
+
 @test "another user is told whose host that is" {
 	hand_over
 	parlance user list
