@@ -10,11 +10,13 @@
 #include "lib/state.h"
 #include "serve.h"
 
-/* All below path, symbolic links themselves and not what they name. */
+/* All below path, symbolic links themselves and not what they name. Without
+ * FTS_NOCHDIR, so that who owned it so far cannot put a link in a folder's
+ * place meanwhile: fts(3) looks where it got to. */
 static int give_tree(char *path, const struct passwd *to)
 {
 	char *paths[] = {path, NULL};
-	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	FTS *tree = fts_open(paths, FTS_PHYSICAL, NULL);
 	FTSENT *at;
 	int r = 0;
 
