@@ -1,45 +1,26 @@
 /*
- * bench/streams GALLERY [ROUNDS [STREAMS [PARKED]]]: what event streams cost.
+ * bench/streams GALLERY [ROUNDS [STREAMS]]: how soon a message is with those
+ * who view its room.
  *
- * Delivery: from the moment at which a message is about to be appended to the
- * room until the last of STREAMS (1,000) browsers has it, and the median one;
- * beside a single-process epoll server as the floor, which holds as many
- * sockets and writes the same bytes when it is given them, appending nothing.
- * Both over TCP on loopback, round by round in turn so that the machine's
- * moods hit both. To be had: at most 1.5 times the floor.
+ * From the moment at which it is about to be appended to the room until the
+ * last of STREAMS (1,000) browsers has it, and the median one; beside a
+ * single-process epoll server as the floor, which holds as many sockets and
+ * writes the same bytes when it is given them, appending nothing. Both over
+ * TCP on loopback, round by round in turn so that the machine's moods hit
+ * both. To be had: at most 1.5 times the floor.
  *
- * Parking: PARKED (10,000) streams in one gallery: its memory for each (to be
- * had: 2 kB, kernel sockets apart), hand-overs a second, and processor time
- * while nothing happens.
- *
- * STATE_DIRECTORY and RUNTIME_DIRECTORY in memory measure the delivery; with
- * the former on a disk the message's sync is in it too.
+ * With STATE_DIRECTORY in memory it is the delivery; with that on a disk the
+ * message's sync is in it too.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "lib/clock.h"
 #include "lib/events.h"
-#include "lib/helper.h"
-#include "lib/park.h"
-#include "lib/parse.h"
-#include "lib/room.h"
-#include "lib/state.h"
+#include "streams.h"
 
 #define ROUNDS_MOST 10000
-#define STREAMS_MOST 20000
-#define BODY "the quick brown fox jumps over the lazy dog, and says so here"
-#define ROOM "lobby"
+#define STREAMS_MOST 9000
 
 /* So many browsers of one server. */
 struct audience {
@@ -54,36 +35,13 @@ struct audience {
 };
 
 struct bench {
-	struct state state;
-	struct rooms rooms;
-	struct room room;
-	const char *gallery;
+	struct stage stage;
 	size_t rounds;
 	int control; /* to the floor */
 	struct audience floor, parked;
 	char event[EVENTS_MAX], scratch[EVENTS_RECORD];
 	size_t event_len;
 };
-
-static void fail(const char *what, int error)
-{
-	(void)fprintf(stderr, "streams: %s: %s\n", what, strerror(abs(error)));
-	exit(1);
-}
-
-static void must(const char *what, int r)
-{
-	if (r < 0)
-		fail(what, errno);
-}
-
-static double now_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 /* --- connections -----------------------------------------------------------
  */
@@ -120,15 +78,6 @@ static void connect_pairs(struct audience *a)
 	(void)close(listener);
 }
 
-static void *table(size_t n, size_t size)
-{
-	void *p = calloc(n, size);
-
-	if (!p)
-		fail("calloc", ENOMEM);
-	return p;
-}
-
 static void audience_init(
     struct audience *a, const char *name, size_t count, size_t rounds)
 {
@@ -149,12 +98,6 @@ static void audience_init(
 		must("epoll_ctl",
 		    epoll_ctl(a->poll, EPOLL_CTL_ADD, a->browsers[i], &e));
 	}
-}
-
-static void close_sockets(struct audience *a)
-{
-	for (size_t i = 0; i < a->count; i++)
-		(void)close(a->sockets[i]);
 }
 
 /* --- the floor -------------------------------------------------------------
@@ -197,71 +140,12 @@ static void floor_start(struct bench *b)
 	}
 	(void)close(ends[1]);
 	b->control = ends[0];
-	close_sockets(&b->floor);
-}
-
-/* --- gallery ---------------------------------------------------------------
- */
-
-static pid_t gallery_start(const struct bench *b)
-{
-	int64_t deadline = clock_in(10000);
-	struct timespec moment = {0, 5000000};
-	pid_t pid = fork();
-	int fd;
-
-	must("fork", pid);
-	if (pid == 0) {
-		(void)execl(b->gallery, b->gallery, (char *)NULL);
-		_exit(127);
-	}
-	while (
-	    (fd = helper_connect(&b->state, PARK_SOCKET, SOCK_SEQPACKET)) < 0) {
-		if (clock_left(deadline) == 0)
-			fail(b->gallery, fd);
-		(void)nanosleep(&moment, NULL);
-	}
-	(void)close(fd);
-	return pid;
-}
-
-static void gallery_park(struct bench *b, struct audience *a)
-{
-	uint64_t next = b->room.count + 1;
-
-	for (size_t i = 0; i < a->count; i++) {
-		int r = park_hand_over(&b->state, a->sockets[i], ROOM, next,
-		    source_parse("127.0.0.1"));
-
-		if (r < 0)
-			fail("park_hand_over", r);
-	}
-	close_sockets(a);
-}
-
-static void stop(pid_t pid)
-{
-	(void)kill(pid, SIGTERM);
-	(void)waitpid(pid, NULL, 0);
+	for (size_t i = 0; i < b->floor.count; i++)
+		(void)close(b->floor.sockets[i]);
 }
 
 /* --- delivery --------------------------------------------------------------
  */
-
-static void say(struct bench *b)
-{
-	struct room_post post = {.body = BODY,
-	    .body_len = sizeof BODY - 1,
-	    .newline = true,
-	    .author = "~bench",
-	    .door = "bench",
-	    .keys = ""};
-	struct room_posted posted;
-	int r = room_append(&b->room, &post, &posted);
-
-	if (r < 0)
-		fail("room_append", r);
-}
 
 /* One read is enough but where the rest has not come. */
 static bool take(struct audience *a, size_t i, double began)
@@ -320,10 +204,10 @@ static void round_gallery(struct bench *b, size_t round)
 {
 	double began = now_us();
 
-	say(b);
+	say(&b->stage);
 	/* Its length is known by now, and the same for all. */
-	b->event_len =
-	    (size_t)events_read(b->event, &b->room, b->room.count, b->scratch);
+	b->event_len = (size_t)events_read(
+	    b->event, &b->stage.room, b->stage.room.count, b->scratch);
 	take_all(&b->parked, b->event_len, began);
 	round_done(&b->parked, round);
 }
@@ -352,8 +236,9 @@ static void delivery(struct bench *b, size_t streams)
 
 	audience_init(&b->floor, "floor", streams, b->rounds);
 	audience_init(&b->parked, "gallery", streams, b->rounds);
-	b->parked.server = gallery_start(b);
-	gallery_park(b, &b->parked);
+	b->parked.server = gallery_start(&b->stage);
+	for (size_t i = 0; i < streams; i++)
+		gallery_park(&b->stage, b->parked.sockets[i]);
 	floor_start(b);
 	for (size_t i = 0; i < b->rounds; i++) {
 		round_gallery(b, i);
@@ -366,122 +251,18 @@ static void delivery(struct bench *b, size_t streams)
 	    quantile(ratios, b->rounds, 0.5));
 	(void)close(b->control);
 	(void)waitpid(b->floor.server, NULL, 0);
-	stop(b->parked.server);
-}
-
-/* --- parking ---------------------------------------------------------------
- */
-
-/* Bytes that are this process' alone, or its share. */
-static double memory(pid_t pid)
-{
-	char path[64], text[4096], *at;
-	ssize_t n;
-
-	(void)snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
-	n = io_read_file(AT_FDCWD, path, text, sizeof text - 1);
-	if (n < 0)
-		fail(path, (int)n);
-	text[n] = '\0';
-	at = strstr(text, "\nPss:");
-	return at ? strtod(at + 5, NULL) * 1024 : 0;
-}
-
-static double processor_ms(pid_t pid)
-{
-	clockid_t clock;
-	struct timespec t;
-
-	if (clock_getcpuclockid(pid, &clock) != 0 ||
-	    clock_gettime(clock, &t) < 0)
-		fail("clock_getcpuclockid", errno);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-static void pair_up(struct audience *a)
-{
-	for (size_t i = 0; i < a->count; i++) {
-		int ends[2];
-
-		must("socketpair",
-		    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
-		a->browsers[i] = ends[0];
-		a->sockets[i] = ends[1];
-	}
-}
-
-/* In parts: each end takes a descriptor, here until it is handed over. */
-static void park_many(struct bench *b, size_t count, int *browsers)
-{
-	struct audience part = {.count = 100};
-	int ours[100], theirs[100];
-
-	part.browsers = ours;
-	part.sockets = theirs;
-	for (size_t i = 0; i + 100 <= count; i += 100) {
-		pair_up(&part);
-		gallery_park(b, &part);
-		memcpy(browsers + i, ours, sizeof ours);
-	}
-}
-
-static void parking(struct bench *b, size_t count)
-{
-	int *browsers = table(count, sizeof *browsers);
-	pid_t pid = gallery_start(b);
-	double before = memory(pid), began = now_us(), busy, after;
-	struct timespec second = {1, 0};
-
-	park_many(b, count, browsers);
-	began = now_us() - began;
-	say(b); /* each was written to once */
-	(void)nanosleep(&second, NULL);
-	after = memory(pid);
-	busy = processor_ms(pid);
-	(void)nanosleep(&second, NULL);
-	busy = processor_ms(pid) - busy;
-	printf("streams: %zu parked, %.0f hand-overs/s: gallery %.0f kB "
-	       "before, %.0f kB after: %.0f bytes a stream (at most 2048); "
-	       "%.1f ms of processor time in an idle second\n",
-	    count, (double)count / (began / 1e6), before / 1024, after / 1024,
-	    (after - before) / (double)count, busy);
-	stop(pid);
-	for (size_t i = 0; i < count; i++)
-		(void)close(browsers[i]);
-}
-
-static size_t number(
-    int argc, char **argv, int i, uint64_t most, uint64_t otherwise)
-{
-	uint64_t n = otherwise;
-
-	if (i < argc &&
-	    (parse_u64(argv[i], strlen(argv[i]), most, &n) < 0 || !n))
-		fail(argv[i], EINVAL);
-	return (size_t)n;
+	gallery_stop(b->parked.server);
 }
 
 int main(int argc, char **argv)
 {
 	static struct bench b;
-	struct state_error error;
 	size_t streams = number(argc, argv, 3, STREAMS_MOST, 1000);
-	size_t parked = number(argc, argv, 4, STREAMS_MOST, 10000);
 
 	if (argc < 2)
 		fail("usage: streams GALLERY ...", EINVAL);
-	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	(void)signal(SIGPIPE, SIG_IGN);
-	b.gallery = argv[1];
 	b.rounds = number(argc, argv, 2, ROUNDS_MOST, 200);
-	(void)helper_raise_files();
-	if (state_open(&b.state, &error) < 0)
-		fail(error.text, 0);
-	if (rooms_open(&b.rooms, &b.state) < 0 ||
-	    room_open(&b.room, &b.rooms, ROOM, strlen(ROOM), ROOM_CREATE) < 0)
-		fail("room", errno);
-	say(&b);
+	stage_open(&b.stage, argv[1]);
 	delivery(&b, streams);
-	parking(&b, parked);
 	return 0;
 }
