@@ -228,14 +228,20 @@ static long read_record(const struct room *room, const struct room_span *span,
 	return r < 0 ? r : (long)len;
 }
 
+long events_record(
+    const struct room *room, uint64_t number, char scratch[EVENTS_RECORD])
+{
+	struct room_span span;
+	int r = room_find(room, number, &span);
+
+	return r < 0 ? r : read_record(room, &span, scratch);
+}
+
 long events_read(char event[EVENTS_MAX], const struct room *room,
     uint64_t number, char scratch[EVENTS_RECORD])
 {
-	struct room_span span;
-	long n = room_find(room, number, &span);
+	long n = events_record(room, number, scratch);
 
-	if (n == 0)
-		n = read_record(room, &span, scratch);
 	return n < 0 ? n
 		     : (long)events_format(event, number, scratch, (size_t)n);
 }

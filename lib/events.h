@@ -62,6 +62,12 @@ size_t events_format(char ret_event[EVENTS_MAX], uint64_t number,
 long events_read(char ret_event[EVENTS_MAX], const struct room *,
     uint64_t number, char scratch[EVENTS_RECORD]);
 
+/* Reads record `number` alone, for room_record(): as it stands, or what
+ * events_read() makes of one that is longer than EVENTS_RECORD. Its length, or
+ * -ENOENT, -errno. */
+long events_record(
+    const struct room *, uint64_t number, char ret_record[EVENTS_RECORD]);
+
 /* Several events in a row. */
 #define EVENTS_BATCH 256
 

@@ -104,6 +104,10 @@ struct http_part {
 int http_send(
     struct http *, const char *type, const struct http_part *, size_t count);
 
+/* Sends the head of a reply whose body has no known length: the caller writes
+ * that to the client, and the connection ends with it. 0 or -errno. */
+int http_stream(struct http *, const char *type);
+
 /* Sends short text/plain. */
 int http_text(struct http *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -236,3 +236,36 @@ bool http_is_token(const char *text, size_t len)
 	}
 	return len > 0;
 }
+
+/* Is the weight behind a coding ("; q=0", "; q=0.000") nought? */
+static bool is_refused(const char *at, const char *end)
+{
+	const char *q = at;
+
+	while (q < end && *q != 'q' && *q != 'Q')
+		q++;
+	for (q++; q < end && strchr("= \t", *q) && *q; q++)
+		;
+	if (q >= end || *q != '0')
+		return false;
+	while (q < end && (*q == '0' || *q == '.'))
+		q++;
+	return q == end || *q < '1' || *q > '9';
+}
+
+bool http_accepts(const char *text, size_t len, const char *coding)
+{
+	struct cursor c = {text, text + len};
+	bool any = false;
+
+	while (c.at < c.end) {
+		size_t n;
+		const char *one = next_preference(&c, &n);
+
+		if (parse_is_case(one, n, coding))
+			return !is_refused(one + n, c.at);
+		if (parse_is(one, n, "*"))
+			any = !is_refused(one + n, c.at);
+	}
+	return any;
+}

@@ -45,6 +45,10 @@ int http_date_parse(const char *, size_t, int64_t *ret_seconds);
  * says nothing of the kind; a number of any length is cut to max. */
 int http_prefer_wait(const char *, size_t, uint64_t max, uint64_t *ret_seconds);
 
+/* Does an Accept-Encoding take this coding (RFC 9110, 12.5.3)? It, or "*",
+ * stands there and not with q=0. */
+bool http_accepts(const char *, size_t, const char *coding);
+
 /* May the bytes stand in a method or a field's name (RFC 9110, 5.6.2)? */
 bool http_is_token(const char *, size_t);
 

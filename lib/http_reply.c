@@ -183,6 +183,22 @@ int http_send(struct http *h, const char *type, const struct http_part *parts,
 	return 0;
 }
 
+int http_stream(struct http *h, const char *type)
+{
+	int r;
+
+	if (h->gone)
+		return -EPIPE;
+	h->close = true;
+	http_field(h, "Content-Type", "%s", type);
+	http_field(h, "Connection", "close");
+	buf_str(&h->reply, h->common);
+	buf_str(&h->reply, "\r\n");
+	r = h->reply.full ? -EOVERFLOW
+			  : io_write(h->client, h->reply.data, h->reply.len);
+	return r < 0 ? http_lost(h, r) : 0;
+}
+
 static int text_send(struct http *h, const char *format, va_list ap)
 {
 	char text[TEXT_MAX];

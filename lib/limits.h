@@ -12,6 +12,8 @@
 #define LIMIT_MESSAGE 65535 /* a message's text, before escaping */
 #define LIMIT_MESSAGE_STORED 131072 /* each byte a backslash, and a newline */
 #define LIMIT_ROOM_NAME 64
+#define LIMIT_SUBJECT_CHARS 120 /* of a room's subject (clarifications) */
+#define LIMIT_SUBJECT (LIMIT_SUBJECT_CHARS * 4)
 #define LIMIT_FOOTER 2048 /* a footer we write, newline included */
 #define LIMIT_TORN (1024 * 1024) /* a longer torn tail is not moved away */
 #define LIMIT_KEY 64 /* an Idempotency-Key */
@@ -30,6 +32,9 @@
 #define LIMIT_HEAD (16 * 1024) /* request line and fields */
 #define LIMIT_HEADERS 64 /* fields in a head */
 #define LIMIT_WAIT_S 60 /* Prefer: wait, seconds */
+#define LIMIT_TOKEN 128 /* hchat: of a guest's cookie */
+#define LIMIT_SESSION_S 2592000 /* hchat: a session's life, seconds */
+#define LIMIT_INDEX 1000 /* hchat: listed rooms that are shown */
 
 /* A log line, after which it is cut. */
 #define LIMIT_LOG 4096

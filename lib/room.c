@@ -82,7 +82,7 @@ int rooms_open(struct rooms *rooms, const struct state *state)
 
 	*rooms = (struct rooms){
 	    .rooms = folder_open(state->state, "rooms"),
-	    .meta = state_folder(state->state, "meta"),
+	    .meta = folder_open(state->state, "meta"),
 	    .lost = folder_open(state->state, "lost"),
 	    .index = state_folder(state->runtime, "index"),
 	    .failed = state_folder(state->runtime, "failed"),

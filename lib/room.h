@@ -191,6 +191,42 @@ int room_settle(struct room *);
 int rooms_each(
     const struct rooms *, int (*f)(void *arg, const char *name), void *arg);
 
+/* hchat's rooms (design 7): lobby, and those made by room_create_chat(), of
+ * which STATE_DIRECTORY/meta/ID tells, a text file of lines key=value. Such a
+ * room is there from then on; its room file comes with the first message. */
+#define ROOM_ID 32
+
+struct room_meta {
+	char subject[LIMIT_SUBJECT + 1]; /* "": none that is fit to be shown */
+	bool listed;
+	int64_t created; /* seconds since 1970; 0: unknown */
+};
+
+/* 1 to LIMIT_SUBJECT_CHARS characters of room text in one line? */
+bool room_subject_ok(const char *, size_t);
+
+/* Takes the file's text apart. Lines and values that mean nothing to us are
+ * passed over. 0, or -EUCLEAN if its format is not ours. */
+int room_meta_parse(struct room_meta *ret, const char *, size_t);
+
+/* Of the room, if it has such a file: 0, -ENOENT, -EUCLEAN, -errno. */
+int room_meta_read(
+    const struct rooms *, const char *name, struct room_meta *ret);
+
+/* Makes a room with a random id: on return of 0 its metadata is complete and
+ * on disk. -EINVAL: not a subject; -errno: nothing is left behind. Needs LIST,
+ * MAKE, WRITE and REMOVE in meta/. */
+int room_create_chat(
+    const struct rooms *, const struct room_meta *, char ret_id[ROOM_ID + 1]);
+
+/* Is it lobby, or a room that was made so? */
+bool room_is_chat(const struct rooms *, const char *name, size_t len);
+
+/* Calls f for each room made so that is listed, as rooms_each(). Needs LIST
+ * and READ in meta/. */
+int rooms_each_listed(const struct rooms *,
+    int (*f)(void *arg, const char *id, const struct room_meta *), void *arg);
+
 /* Is it shown to strangers? All but hchat ids that are not listed=1 in
  * STATE_DIRECTORY/meta/. */
 bool room_listed(const struct rooms *, const char *name);

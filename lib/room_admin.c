@@ -9,7 +9,6 @@
 #include "io.h"
 
 #define SUFFIX ".txt"
-#define META_MAX 4096
 
 /* --- listing --- */
 
@@ -49,30 +48,6 @@ int rooms_each(
 			r = f(arg, name);
 	(void)closedir(dir);
 	return r;
-}
-
-/* The metadata has `listed=1` on a line of its own. */
-static bool says_listed(const char *meta, size_t len)
-{
-	static const char line[] = "listed=1\n";
-	size_t n = sizeof line - 1;
-	const char *at = memmem(meta, len, line, n), *end = meta + len;
-
-	for (; at; at = memmem(at + 1, (size_t)(end - at - 1), line, n))
-		if (at == meta || at[-1] == '\n')
-			return true;
-	return false;
-}
-
-bool room_listed(const struct rooms *rooms, const char *name)
-{
-	char meta[META_MAX];
-	ssize_t n;
-
-	if (!room_name_is_id(name, strlen(name)))
-		return true;
-	n = io_read_file(rooms->meta, name, meta, sizeof meta);
-	return n > 0 && says_listed(meta, (size_t)n);
 }
 
 /* --- redact --- */
