@@ -267,6 +267,14 @@ bench: deps-check ## run the benchmarks (ratios within one run)
 	@$(MAKE) all $(BENCHES) test-programs
 	@BUILD=$(BUILD) bench/run
 
+# The picture in the README, taken by the test that looks at the page.
+.PHONY: screenshot
+screenshot: deps-check all ## take docs/hchat.png anew
+	@mkdir -p docs
+	@at=$$(mktemp -d) && BUILD=$(abspath $(BUILD)) /usr/bin/python3 -B \
+		tests/web/run.py screenshot $$at && \
+		mv $$at/hchat.png docs/ && rm -r $$at
+
 # --- dependencies ------------------------------------------------------------
 
 DEPS = gcc libc6-dev pkg-config libsqlite3-dev libsystemd-dev llhttp-dev \

@@ -20,7 +20,6 @@ const SKIP = 500; /* so many missed: show the last ones, not all */
 const PAGE = 200;
 const STALE = 60000; /* the server pings every 25 s */
 const DOUBTFUL = 30000;
-const ANSWER = 15000;
 const HANG = 90000;
 const POLLING = 300000; /* then streams are tried again */
 
@@ -36,6 +35,8 @@ class Live {
 		this.granted = true; /* until another tab says otherwise */
 		this.stream_failures = 0;
 		this.polling_until = 0;
+		this.server = new Server(room, (last, known) =>
+			this.learn(last, known));
 		this.slots = new Slots(room, {
 			change: () => this.slots_changed(),
 			record: (record) => this.deliver(record),
@@ -96,7 +97,7 @@ class Live {
 			this.waiting = new AbortController();
 			const signal = this.waiting.signal;
 			try {
-				await this.ask(signal);
+				await this.server.ask(this.cursor, signal);
 				if (!this.slots.channel)
 					await this.catch_up(signal);
 				this.slots.enter();
@@ -151,7 +152,7 @@ class Live {
 	/* There should be something new: look, whatever else one waits for. */
 	async expect() {
 		try {
-			await this.ask(this.waiting.signal);
+			await this.server.ask(this.cursor, this.waiting.signal);
 			await this.catch_up(this.waiting.signal);
 		} catch {
 			this.kick();
@@ -159,6 +160,14 @@ class Live {
 	}
 
 	/* --- records --- */
+
+	learn(last, known) {
+		this.heard = Date.now();
+		/* A room that shrank was replaced: nothing shown is true. */
+		if (last < known)
+			location.reload();
+		this.newest = Math.max(this.newest, last);
+	}
 
 	deliver(record) {
 		if (record.number <= this.cursor)
@@ -190,127 +199,12 @@ class Live {
 		}
 	}
 
-	/* Records from..to, both inclusive. */
-	async range(from, to, signal) {
-		if (this.streams_work()) {
-			try {
-				return await this.range_of_stream(from, to, signal);
-			} catch (error) {
-				if (signal?.aborted)
-					throw error;
-			}
-		}
-		return this.range_of_messages(from, to, signal);
+	/* Old records from..to, both inclusive. */
+	range(from, to, signal) {
+		return this.server.range(from, to, this.streams_work(), signal);
 	}
 
-	/* The head of an event stream, left as soon as it went far enough. */
-	async range_of_stream(from, to, signal) {
-		const records = [];
-		const request = this.request(ANSWER, signal);
-		try {
-			const answer = await fetch(
-				`/events/${this.room}?from=${from}`,
-				{signal: request.signal, cache: "no-store"});
-			if (!answer.ok || !answer.body)
-				throw new Error(`status ${answer.status}`);
-			for await (const record of events(answer.body)) {
-				request.progress();
-				records.push(record);
-				if (record.number >= to)
-					return records;
-			}
-			throw new Error("the stream ended early");
-		} finally {
-			request.cancel();
-		}
-	}
-
-	async range_of_messages(from, to, signal) {
-		const records = [];
-		const next = async () => {
-			while (from <= to) {
-				const number = from++;
-				const record = await this.message(number, ANSWER, signal);
-				if (!record)
-					throw new Error(`no message ${number}`);
-				records.push(record);
-			}
-		};
-		await Promise.all([next(), next()]);
-		return records.sort((a, b) => a.number - b.number);
-	}
-
-	/* --- the server --- */
-
-	/* A signal that ends with another one or after so many ms. */
-	request(ms, signal) {
-		const controller = new AbortController();
-		const abort = () => controller.abort();
-		let timer = setTimeout(abort, ms);
-		signal?.addEventListener("abort", abort);
-		if (signal?.aborted)
-			abort();
-		return {
-			signal: controller.signal,
-			progress() {
-				clearTimeout(timer);
-				timer = setTimeout(abort, ms);
-			},
-			cancel() {
-				clearTimeout(timer);
-				signal?.removeEventListener("abort", abort);
-				abort();
-			},
-		};
-	}
-
-	/* `shown` is the cursor when it was asked: it may be further by now. */
-	hear(answer, shown) {
-		this.heard = Date.now();
-		const last = Number(answer.headers.get("Chat-Last") ?? NaN);
-		if (!Number.isSafeInteger(last))
-			throw new Error(`status ${answer.status}`);
-		/* A room that shrank was replaced: nothing shown is true. */
-		if (last < shown)
-			location.reload();
-		this.newest = Math.max(this.newest, last);
-	}
-
-	/* The newest number. What exists answers it without a 404. */
-	async ask(signal) {
-		const request = this.request(ANSWER, signal);
-		const shown = this.cursor;
-		try {
-			this.hear(await fetch(shown > 0 ?
-				`/msg/${this.room}/${shown}` : `/chat/${this.room}.txt`,
-				{method: "HEAD", signal: request.signal,
-					cache: "no-store"}), shown);
-		} finally {
-			request.cancel();
-		}
-	}
-
-	/* Message `number`, or null if none came in that time. */
-	async message(number, ms, signal) {
-		const request = this.request(ms, signal);
-		const shown = this.cursor;
-		try {
-			const answer = await fetch(`/msg/${this.room}/${number}`,
-				{signal: request.signal, cache: "no-store"});
-			this.hear(answer, shown);
-			if (answer.status === 204)
-				return null;
-			if (answer.status !== 200)
-				throw new Error(`status ${answer.status}`);
-			return record_of(answer, await answer.text());
-		} catch (error) {
-			if (request.signal.aborted && !signal?.aborted)
-				return null;
-			throw error;
-		} finally {
-			request.cancel();
-		}
-	}
+	/* --- streams, or polls where they fail --- */
 
 	streams_work() {
 		return "EventSource" in self && Date.now() >= this.polling_until;
@@ -373,45 +267,14 @@ class Live {
 		while (Date.now() < until && !signal.aborted) {
 			await this.catch_up(signal);
 			const asked = Date.now();
-			const record =
-				await this.message(this.cursor + 1, HANG, signal);
+			const record = await this.server.message(
+				this.cursor + 1, HANG, signal);
 			if (record) {
 				this.slots.relay(record);
 				this.deliver(record);
 			} else if (Date.now() - asked < 1000) {
 				await this.pause(1000, signal);
 			}
-		}
-	}
-}
-
-function record_of(answer, text) {
-	let author = answer.headers.get("Chat-Author") || "";
-	try {
-		author = decodeURIComponent(author);
-	} catch {
-		/* as it is */
-	}
-	return {number: Number(answer.headers.get("Chat-Message")), author,
-		time: answer.headers.get("Chat-Time") || "", text};
-}
-
-/* The records of an event stream's bytes; pings are not among them. */
-async function* events(body) {
-	const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-	let rest = "";
-
-	for (;;) {
-		const {value, done} = await reader.read();
-		if (done)
-			return;
-		const blocks = (rest + value).split("\n\n");
-		rest = blocks.pop();
-		for (const block of blocks) {
-			const lines = block.split("\n");
-			const data = lines.find((line) => line.startsWith("data:"));
-			if (data && !lines.some((line) => line.startsWith("event:")))
-				yield JSON.parse(data.slice(5));
 		}
 	}
 }
