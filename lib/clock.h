@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* "2026-11-20T14:03:07Z" and a NUL. */
 #define CLOCK_TEXT 21
@@ -27,6 +28,10 @@ int clock_left(int64_t deadline);
 
 /* Seconds since 1970, UTC. */
 int64_t clock_now(void);
+
+/* The date and time in UTC (all but tm_yday), of the years 1970 to 9999: what
+ * lies outside becomes their first or last second. */
+void clock_calendar(int64_t seconds, struct tm *ret_tm);
 
 /* RFC 3339 in UTC, whole seconds (design 4), and the short form of lost/. */
 void clock_text(int64_t seconds, char ret_text[CLOCK_TEXT]);

@@ -2,10 +2,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
+#include "clock.h"
 #include "parse.h"
 
 /* A place in a value that is being read. */
@@ -138,12 +140,18 @@ bool http_tag_matches(
 
 void http_date_text(int64_t seconds, char ret_text[HTTP_DATE])
 {
-	time_t when = (time_t)seconds;
+	static const char days[7][4] = {
+	    "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+	static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May",
+	    "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	struct tm tm;
 
-	if (!gmtime_r(&when, &tm) ||
-	    !strftime(ret_text, HTTP_DATE, "%a, %d %b %Y %H:%M:%S GMT", &tm))
-		ret_text[0] = '\0';
+	clock_calendar(seconds, &tm);
+	/* The remainders are for gcc, which fears for the length. */
+	(void)snprintf(ret_text, HTTP_DATE,
+	    "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday],
+	    tm.tm_mday % 100, months[tm.tm_mon], (tm.tm_year + 1900) % 10000,
+	    tm.tm_hour % 100, tm.tm_min % 100, tm.tm_sec % 100);
 }
 
 int http_date_parse(const char *text, size_t len, int64_t *ret_seconds)

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "io.h"
 
 /* A file that nobody has written to for so long, in seconds, is at rest. */
@@ -81,7 +82,7 @@ int index_write(const struct room *room, int fd, uint64_t at, uint64_t from,
 static bool is_being_written(const struct room *room)
 {
 	struct stat st;
-	time_t now = time(NULL);
+	int64_t now = clock_now();
 
 	return room->edited && fstat(room->fd, &st) == 0 &&
 	       now >= st.st_mtim.tv_sec && now - st.st_mtim.tv_sec < REST_S;

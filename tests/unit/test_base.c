@@ -97,6 +97,11 @@ static void time_is_rfc_3339_in_utc(void **unused)
 	assert_string_equal(text, "2025-11-20T14:03:07Z");
 	clock_compact(1763647387, compact);
 	assert_string_equal(compact, "20251120T140307Z");
+	clock_text(-1, text);
+	assert_string_equal(text, "1970-01-01T00:00:00Z");
+	clock_text(INT64_MAX, text);
+	assert_string_equal(text, "9999-12-31T23:59:59Z");
+	clock_text(1763647387, text);
 	assert_int_equal(clock_parse(text, 20, &when), 0);
 	assert_int_equal(when, 1763647387);
 	assert_int_equal(
@@ -104,6 +109,26 @@ static void time_is_rfc_3339_in_utc(void **unused)
 	assert_int_equal(
 	    clock_parse("2025-11-20 14:03:07Z", 20, &when), -EINVAL);
 	assert_int_equal(clock_parse(text, 19, &when), -EINVAL);
+}
+
+/* Every day of 400 years, against libc. */
+static void the_calendar_is_that_of_libc(void **unused)
+{
+	(void)unused;
+	for (int64_t day = 0; day < 146097; day++) {
+		time_t when = (time_t)(day * 86400 + day % 86400);
+		struct tm ours, theirs;
+
+		clock_calendar(when, &ours);
+		assert_non_null(gmtime_r(&when, &theirs));
+		assert_int_equal(ours.tm_year, theirs.tm_year);
+		assert_int_equal(ours.tm_mon, theirs.tm_mon);
+		assert_int_equal(ours.tm_mday, theirs.tm_mday);
+		assert_int_equal(ours.tm_wday, theirs.tm_wday);
+		assert_int_equal(ours.tm_hour, theirs.tm_hour);
+		assert_int_equal(ours.tm_min, theirs.tm_min);
+		assert_int_equal(ours.tm_sec, theirs.tm_sec);
+	}
 }
 
 static void deadlines_end(void **unused)
@@ -248,6 +273,7 @@ int main(void)
 	    cmocka_unit_test(size_takes_units),
 	    cmocka_unit_test(token_is_a_whitelist),
 	    cmocka_unit_test(time_is_rfc_3339_in_utc),
+	    cmocka_unit_test(the_calendar_is_that_of_libc),
 	    cmocka_unit_test(deadlines_end),
 	    cmocka_unit_test(log_lines_cannot_be_forged),
 	    cmocka_unit_test(log_lines_are_one_line_however_long),

@@ -294,18 +294,28 @@ static void a_file_edited_in_place_gets_a_new_index(void **state)
 	}
 }
 
+/* Puts the text there as if it had been written at that time. */
+static void put_room_at(struct fixture *f, const char *text, time_t when)
+{
+	struct timespec times[2] = {{when, 0}, {when, 0}};
+
+	put_room(f, text);
+	assert_int_equal(utimensat(AT_FDCWD, room_path(f), times, 0), 0);
+}
+
 static void a_file_half_of_which_is_there_yet_is_left_alone(void **state)
 {
 	static const char half[] = FIRST "tw";
-	struct timespec past[2] = {{time(NULL) - 3, 0}, {time(NULL) - 3, 0}};
+	time_t now = 1763647387;
 	struct fixture *f = *state;
 	struct room room, reader;
 
 	put_room(f, FIRST SECOND THIRD);
 	assert_int_equal(open_room(&room, f, ROOM_READ), 0);
 	assert_int_equal(open_room(&reader, f, ROOM_READ), 0);
+	(void)setenv("PARLANCE_NOW", "1763647387", 1);
 	/* As cp does, a piece at a time. */
-	put_room(f, half);
+	put_room_at(f, half, now - 1);
 	assert_int_equal(say(&room, "no"), -EBUSY);
 	assert_int_equal(say(&room, "no"), -EBUSY);
 	assert_int_equal(room_look(&reader), -EBUSY);
@@ -316,12 +326,13 @@ static void a_file_half_of_which_is_there_yet_is_left_alone(void **state)
 	assert_int_equal(say(&room, "3"), 0);
 	assert_int_equal(room.count, 3);
 	/* What rests so is torn. */
-	put_room(f, half);
+	put_room_at(f, half, now - 1);
 	assert_int_equal(say(&room, "no"), -EBUSY);
-	assert_int_equal(utimensat(AT_FDCWD, room_path(f), past, 0), 0);
+	put_room_at(f, half, now - 3);
 	assert_int_equal(say(&room, "2"), 0);
 	assert_int_equal(room.count, 2);
 	assert_int_equal(f->notices, 1);
+	(void)unsetenv("PARLANCE_NOW");
 	room_close(&room);
 	room_close(&reader);
 }
