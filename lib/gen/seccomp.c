@@ -7,6 +7,7 @@
  * What must never happen gets EPERM, so that it shows.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -30,33 +31,32 @@ static const int allowed[] = {
     CALL(fstat), CALL(stat), CALL(lstat), CALL(newfstatat), CALL(statx),
     CALL(statfs), CALL(fstatfs), CALL(access), CALL(faccessat),
     CALL(faccessat2), CALL(readlink), CALL(readlinkat), CALL(getdents64),
-    CALL(getcwd), CALL(flock), CALL(fcntl), CALL(ftruncate), CALL(fallocate),
-    CALL(fsync), CALL(fdatasync), CALL(link), CALL(linkat), CALL(unlink),
-    CALL(unlinkat), CALL(rename), CALL(renameat), CALL(renameat2), CALL(mkdir),
-    CALL(mkdirat), CALL(rmdir), CALL(utimensat), CALL(umask), CALL(fadvise64),
+    CALL(getcwd), CALL(flock), CALL(ftruncate), CALL(fallocate), CALL(fsync),
+    CALL(fdatasync), CALL(link), CALL(linkat), CALL(unlink), CALL(unlinkat),
+    CALL(rename), CALL(renameat), CALL(renameat2), CALL(mkdir), CALL(mkdirat),
+    CALL(rmdir), CALL(utimensat), CALL(umask), CALL(fadvise64),
     /* waiting */
     CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6), CALL(nanosleep),
     CALL(clock_nanosleep), CALL(setitimer), CALL(restart_syscall),
-    /* sockets: socket() itself is below */
+    /* sockets: socket() itself is below, and so is fcntl() */
     CALL(connect), CALL(shutdown), CALL(getsockopt), CALL(setsockopt),
     CALL(getsockname), CALL(getpeername),
     /* memory: mmap and mprotect are below */
     CALL(brk), CALL(munmap), CALL(mremap), CALL(madvise), CALL(msync),
     /* signals, time, oneself */
     CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn),
-    CALL(rt_sigpending), CALL(sigaltstack), CALL(tgkill), CALL(gettid),
-    CALL(getpid), CALL(getppid), CALL(getuid), CALL(geteuid), CALL(getgid),
-    CALL(getegid), CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday),
-    CALL(time), CALL(getrandom), CALL(getrusage), CALL(times), CALL(sysinfo),
-    CALL(uname), CALL(futex), CALL(sched_yield), CALL(sched_getaffinity),
-    CALL(rseq), CALL(set_robust_list), CALL(arch_prctl), CALL(exit),
-    CALL(exit_group)};
+    CALL(rt_sigpending), CALL(sigaltstack), CALL(gettid), CALL(getpid),
+    CALL(getppid), CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid),
+    CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time),
+    CALL(getrandom), CALL(getrusage), CALL(times), CALL(sysinfo), CALL(uname),
+    CALL(futex), CALL(sched_yield), CALL(sched_getaffinity), CALL(rseq),
+    CALL(set_robust_list), CALL(arch_prctl), CALL(exit), CALL(exit_group)};
 
 static const int forbidden[] = {CALL(truncate), CALL(chmod), CALL(fchmod),
     CALL(fchmodat), CALL(chown), CALL(fchown), CALL(lchown), CALL(fchownat),
     CALL(bind), CALL(listen), CALL(accept), CALL(accept4), CALL(socketpair),
     CALL(execve), CALL(execveat), CALL(fork), CALL(vfork), CALL(clone),
-    CALL(ptrace), CALL(kill), CALL(tkill), CALL(process_vm_readv),
+    CALL(ptrace), CALL(kill), CALL(tkill), CALL(tgkill), CALL(process_vm_readv),
     CALL(process_vm_writev), CALL(setxattr), CALL(lsetxattr), CALL(fsetxattr),
     CALL(removexattr), CALL(lremovexattr), CALL(fremovexattr), CALL(mknod),
     CALL(mknodat), CALL(symlink), CALL(symlinkat), CALL(mount), CALL(umount2),
@@ -101,6 +101,23 @@ static int add_conditional(scmp_filter_ctx ctx)
 	return r;
 }
 
+/* Descriptors' flags and locks (SQLite's by the names that 64 bits have). With
+ * F_SETOWN and F_SETSIG it would be a way to kill what else runs as this user.
+ */
+static int add_fcntl(scmp_filter_ctx ctx)
+{
+	static const int commands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD,
+	    F_SETFD, F_GETFL, F_SETFL, F_GETLK64, F_SETLK64, F_SETLKW64,
+	    F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW};
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		if (r == 0)
+			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, CALL(fcntl),
+			    1, SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
+	return r;
+}
+
 static int filter_build(scmp_filter_ctx ctx)
 {
 	int r = add_each(
@@ -111,6 +128,8 @@ static int filter_build(scmp_filter_ctx ctx)
 		    sizeof forbidden / sizeof forbidden[0]);
 	if (r == 0)
 		r = add_conditional(ctx);
+	if (r == 0)
+		r = add_fcntl(ctx);
 	/* A binary tree over the call's number instead of a long list. */
 	if (r == 0)
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);

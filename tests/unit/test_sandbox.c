@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -122,6 +123,29 @@ static int map_executable(void)
 	return p == MAP_FAILED ? errno : 0;
 }
 
+/* Serve's and other handlers' user is this one's, too. */
+static int signal_other(void)
+{
+	pid_t parent = getppid();
+
+	return tgkill(parent, parent, 0) < 0 ? errno : 0;
+}
+
+static int signal_by_owner(void)
+{
+	return fcntl(0, F_SETOWN, getppid()) < 0 ? errno : 0;
+}
+
+static int lock_and_flags(void)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = openat(state.state, "rooms/there.txt", O_RDWR);
+
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0 || fcntl(fd, F_GETFL) < 0)
+		return errno;
+	return fcntl(fd, F_DUPFD_CLOEXEC, 9) < 0 ? errno : 0;
+}
+
 static int unknown_call(void)
 {
 	return syscall(500) < 0 ? errno : 0;
@@ -152,6 +176,7 @@ static void allows_what_the_rules_name(void **unused)
 	assert_int_equal(confined(room_truncate), 0);
 	assert_int_equal(confined(key_read), 0);
 	assert_int_equal(confined(unix_socket), 0);
+	assert_int_equal(confined(lock_and_flags), 0);
 }
 
 static void denies_files_beyond_the_rules(void **unused)
@@ -173,6 +198,8 @@ static void denies_calls_that_landlock_does_not_cover(void **unused)
 	assert_int_equal(confined(run_program), EPERM);
 	assert_int_equal(confined(run_child), EPERM);
 	assert_int_equal(confined(map_executable), EPERM);
+	assert_int_equal(confined(signal_other), EPERM);
+	assert_int_equal(confined(signal_by_owner), ENOSYS);
 	assert_int_equal(confined(unknown_call), ENOSYS);
 }
 
