@@ -64,6 +64,17 @@ static enum outcome refused(
 	}
 }
 
+static enum outcome redirected(struct sync *s, const struct answer *a)
+{
+	char place[3 * WORDS_BYTES + 1];
+	size_t len = strnlen(a->place, WORDS_BYTES);
+
+	place[text_clean(place, a->place, len)] = 0;
+	return sync_fail(s, OUT_REFUSED,
+	    "the server redirects (%ld) to %s: use that address", a->status,
+	    place[0] ? place : "nowhere");
+}
+
 enum outcome answer_status(
     struct sync *s, const struct request *q, const struct answer *a)
 {
@@ -72,9 +83,7 @@ enum outcome answer_status(
 	if (a->status / 100 == 2)
 		return OUT_DONE;
 	if (a->status / 100 == 3)
-		return sync_fail(s, OUT_REFUSED,
-		    "the server redirects (%ld) to %s: use that address",
-		    a->status, a->place[0] ? a->place : "nowhere");
+		return redirected(s, a);
 	if (a->status / 100 == 4 && a->status != 408 && a->status != 429)
 		return refused(s, q, a);
 	return sync_fail(s, OUT_OFFLINE,

@@ -371,7 +371,7 @@ eve"
 		413|1|too long for the server
 		416|1|--resync
 		400|1|the server refuses (400: said so)
-		302|1|redirects (302) to https://example.org/rooms/lobby.txt
+		302|1|redirects (302) to https://example.org/rooms/lobby.txt�[2J:
 		500|111|try again later
 		507|111|(507: said so)
 	END

@@ -134,7 +134,7 @@ class Server:
         if status == 401:
             head += b'WWW-Authenticate: Basic realm="x"\r\n'
         if status // 100 == 3:
-            head += b'Location: https://example.org/rooms/lobby.txt\r\n'
+            head += b'Location: https://example.org/rooms/lobby.txt\x1b[2J\r\n'
         if self.length or plan in ('long', 'short', 'range'):
             head += b'Content-Length: %d\r\n' % length
             if body and status == 206 and plan not in ('long', 'short'):
