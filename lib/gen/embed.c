@@ -202,10 +202,11 @@ static void resolve(struct file *page)
 		const char *slot = memmem(at, (size_t)(end - at), "{{", 2);
 		const char *close = NULL;
 
-		if (slot)
-			close = memmem(slot, (size_t)(end - slot), "}}", 2);
-		if (!close)
+		if (!slot)
 			break;
+		close = memmem(slot, (size_t)(end - slot), "}}", 2);
+		if (!close)
+			fail("has no }}", bounded(slot, (size_t)(end - slot)));
 		add(&out, at, (size_t)(slot - at));
 		if (strncmp(slot, "{{asset:", 8) == 0)
 			add_asset(&out, slot + 8, (size_t)(close - slot - 8));
