@@ -15,13 +15,13 @@ setup() {
 }
 
 # axe-core, kept in the build tree.
-fetch_axe() {
+fetch_axe() (
 	local folder=$BUILD/axe-core
-	[ ! -e "$folder/package/axe.min.js" ] || return 0
-	mkdir -p "$folder" && cd "$folder" || return
+	[ ! -e "$folder/package/axe.min.js" ] || exit 0
+	mkdir -p "$folder" && cd "$folder" || exit
 	HOME=$BATS_FILE_TMPDIR timeout 120 npm pack --silent axe-core@4.14.1 \
 		>/dev/null 2>&1 && tar -xzf axe-core-*.tgz package/axe.min.js
-}
+)
 
 page() {
 	run timeout -k 10 150 "$PYTHON" -B tests/web/run.py "$1" "$BATS_TEST_TMPDIR"

@@ -246,9 +246,10 @@ class View {
 				this.newest > 0 ? "loading" : "empty";
 		if (before.dataset.state === state)
 			return;
-		/* The button keeps the focus while it loads. */
-		if (state === "loading" && before.dataset.state === "more") {
-			before.firstChild.textContent = say("loading");
+		/* The button stays, and keeps the focus, while it loads. */
+		const button = before.querySelector("button");
+		if (button && ["loading", "more"].includes(state)) {
+			button.textContent = say(state === "more" ? "older" : state);
 			before.dataset.state = state;
 			return;
 		}

@@ -9,6 +9,7 @@ import tempfile
 import time
 
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -70,6 +71,17 @@ class Browser:
             m.focus(); m.value = arguments[0];
             m.dispatchEvent(new Event('input', {bubbles: true}))""", text)
         self.find("#message").send_keys(Keys.ENTER)
+
+    def keys(self, *keys):
+        """Press them, wherever the focus is; a modifier holds to the end."""
+        chain = ActionChains(self.driver)
+        held = [Keys.SHIFT, Keys.CONTROL]
+        for key in keys:
+            chain.key_down(key) if key in held else chain.send_keys(key)
+        for key in held:
+            if key in keys:
+                chain.key_up(key)
+        chain.perform()
 
     def take_name(self, name):
         field = self.find("#name")

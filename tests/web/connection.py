@@ -182,7 +182,7 @@ def test_ten_tabs(place):
 
 def test_other_doors(place):
     """One conversation, whichever door one comes in by."""
-    place.account("ivan", "correct horse")
+    place.host.account("ivan", "correct horse")
     anna = place.visit("/chat/lobby")
     place.host.say("lobby", "from the shell")
     anna.wait_for("from the shell")

@@ -18,6 +18,7 @@ class Host:
         open(folder + "/parlance.conf", "a").close()
         self.port = {door: 0 for door in doors}
         self.others = []
+        self.accounts = set()
         self.start()
 
     def start(self):
@@ -92,7 +93,13 @@ class Host:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def account(self, name, password):
+        self.accounts.add(name)
+        self.parlance("user", "add", name, text=password + "\n")
+
     def say(self, room, text, user="ivan"):
+        if user not in self.accounts:
+            self.account(user, "any")
         self.parlance("room", "say", "-u", user, room, text=text + "\n")
 
     def run(self, *command, cwd=None, **variables):

@@ -49,9 +49,6 @@ class Place:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return int(answer.headers["Chat-Message"])
 
-    def account(self, name, password):
-        self.host.parlance("user", "add", name, text=password + "\n")
-
     def end(self):
         for browser in self.browsers:
             browser.quit()

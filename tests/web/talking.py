@@ -37,7 +37,7 @@ def test_talk(place):
 
 def test_names(place):
     """Refused names are told; an account signs in and out."""
-    place.account("alice", "open sesame")
+    place.host.account("alice", "open sesame")
     room = place.room()
     anna = place.visit("/chat/" + room)
     told = lambda: anna.find("#name-told").text  # noqa: E731
