@@ -204,3 +204,22 @@ fetch() { # fetch CURL-ARGUMENT...: $code, $head, $body
 	wait "$waiting"
 	grep -q '^two' "$BATS_TEST_TMPDIR/heard"
 }
+
+@test "a handler is confined before it reads its client's first byte" {
+	export PARLANCE_SANDBOX=require
+	"$chatfile" </dev/null >"$out" 2>&1 || skip "$(cat "$out")"
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	"$chatfile" <"$BATS_TEST_TMPDIR/fifo" >"$out" 2>"$log" &
+	server=$!
+	exec 8>"$BATS_TEST_TMPDIR/fifo"
+	deadline=$((SECONDS + 10))
+	until grep -q '^Seccomp:.2$' "/proc/$server/status"; do
+		[ "$SECONDS" -lt "$deadline" ]
+	done
+	grep -q '^NoNewPrivs:.1$' "/proc/$server/status"
+	printf 'GET /rooms/ HTTP/1.1\r\n%s\r\n\r\n' "$AUTH" >&8
+	exec 8>&-
+	wait "$server"
+	server=
+	grep -q '^HTTP/1.1 200' "$out"
+}

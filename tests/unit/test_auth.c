@@ -449,10 +449,14 @@ static void no_more_hash_at_once_than_there_are_slots(void **state)
 static void who_gets_no_slot_is_told_busy_after_ten_seconds(void **state)
 {
 	struct world *w = *state;
-	int one = slots_take(w->auth.slots, 2);
-	int two = slots_take(w->auth.slots, 2);
+	int one, two;
 
+	assert_int_equal(check(w, "bob", "x"), 1);
+	one = slots_take(w->auth.slots, 2);
+	two = slots_take(w->auth.slots, 2);
 	assert_true(one >= 0 && two >= 0);
+	/* Who was here lately needs none. */
+	assert_int_equal(check(w, "bob", "x"), 1);
 	assert_int_equal(check(w, "alice", "s3cret"), -EBUSY);
 	slots_give(one);
 	assert_int_equal(check(w, "alice", "s3cret"), 1);
