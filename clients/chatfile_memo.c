@@ -126,7 +126,10 @@ static int write_new(struct memo *m, int dir, const char *name)
 
 	memo_name(path, sizeof path, name, "");
 	memo_name(temp, sizeof temp, name, ".new");
-	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	/* A link that someone put there in a shared folder is not followed. */
+	(void)unlinkat(dir, temp, 0);
+	fd = openat(dir, temp,
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
 	r = write_parts(fd, m);

@@ -817,6 +817,16 @@ eve"
 	refute grep -q 'body=[1-9]' "$server/log"
 }
 
+@test "in a folder of others no link that they made is followed" {
+	begun
+	echo precious >"$BATS_TEST_TMPDIR/mine"
+	ln -s "$BATS_TEST_TMPDIR/mine" .lobby.txt.chatfile.new
+	echo hi >>lobby.txt
+	chatfile lobby.txt
+	assert_synced
+	assert_equal "$(<"$BATS_TEST_TMPDIR/mine")" precious
+}
+
 @test "a memo of another client's making is not written over" {
 	begun --keys
 	echo mine >>lobby.txt
