@@ -1,13 +1,13 @@
 /*
- * bench/streams GALLERY [ROUNDS [STREAMS]]: how soon a message is with those
- * who view its room.
+ * bench/streams GALLERY HCHAT [ROUNDS [STREAMS]]: how soon a message is with
+ * those who view its room.
  *
- * From the moment at which it is about to be appended to the room until the
- * last of STREAMS (1,000) browsers has it, and the median one; beside a
- * single-process epoll server as the floor, which holds as many sockets and
- * writes the same bytes when it is given them, appending nothing. Both over
- * TCP on loopback, round by round in turn so that the machine's moods hit
- * both. To be had: at most 1.5 times the floor.
+ * From the moment at which it is posted to a handler that waits for requests
+ * until the last of STREAMS (1,000) browsers has it, and the median one; beside
+ * a single-process epoll server as the floor, which holds as many sockets and
+ * writes the same bytes when it is given them, reading and storing nothing.
+ * Both over TCP on loopback, round by round in turn so that the machine's moods
+ * hit both. To be had: at most 1.5 times the floor.
  *
  * With STATE_DIRECTORY in memory it is the delivery; with that on a disk the
  * message's sync is in it too.
@@ -29,7 +29,7 @@ struct audience {
 	size_t count;
 	int *browsers, *sockets; /* our ends, the server's ends */
 	int poll;
-	size_t *missing; /* bytes, of this round's event */
+	bool *has; /* this round's event, whole */
 	double *times; /* of this round: when each had it, us */
 	double *last, *middle; /* of each round */
 };
@@ -39,6 +39,8 @@ struct bench {
 	size_t rounds;
 	int control; /* to the floor */
 	struct audience floor, parked;
+	pid_t handler;
+	int poster; /* its client's end */
 	char event[EVENTS_MAX], scratch[EVENTS_RECORD];
 	size_t event_len;
 };
@@ -85,7 +87,7 @@ static void audience_init(
 	a->count = count;
 	a->browsers = table(count, sizeof *a->browsers);
 	a->sockets = table(count, sizeof *a->sockets);
-	a->missing = table(count, sizeof *a->missing);
+	a->has = table(count, sizeof *a->has);
 	a->times = table(count, sizeof *a->times);
 	a->last = table(rounds, sizeof *a->last);
 	a->middle = table(rounds, sizeof *a->middle);
@@ -147,28 +149,27 @@ static void floor_start(struct bench *b)
 /* --- delivery --------------------------------------------------------------
  */
 
-/* One read is enough but where the rest has not come. */
+/* An event ends with an empty line. */
 static bool take(struct audience *a, size_t i, double began)
 {
-	static char drop[65536];
-	ssize_t n = read(a->browsers[i], drop, sizeof drop);
+	static char data[65536];
+	ssize_t n = read(a->browsers[i], data, sizeof data);
 
 	if (n <= 0 && errno != EAGAIN)
 		fail("a stream ended", n ? errno : EPIPE);
-	if (n <= 0 || !a->missing[i])
+	if (n < 2 || memcmp(data + n - 2, "\n\n", 2) != 0 || a->has[i])
 		return false;
-	a->missing[i] -= (size_t)n < a->missing[i] ? (size_t)n : a->missing[i];
 	a->times[i] = now_us() - began;
-	return a->missing[i] == 0;
+	a->has[i] = true;
+	return true;
 }
 
-static void take_all(struct audience *a, size_t len, double began)
+static void take_all(struct audience *a, double began)
 {
 	struct epoll_event events[256];
 	size_t left = a->count;
 
-	for (size_t i = 0; i < a->count; i++)
-		a->missing[i] = len;
+	memset(a->has, 0, a->count * sizeof *a->has);
 	while (left) {
 		int n = epoll_wait(a->poll, events, 256, 10000);
 
@@ -200,16 +201,32 @@ static void round_done(struct audience *a, size_t round)
 	a->middle[round] = quantile(a->times, a->count, 0.5);
 }
 
+static void expect_200(struct bench *b)
+{
+	char answer[4096];
+	ssize_t n = read(b->poster, answer, sizeof answer);
+
+	if (n < 13 || memcmp(answer, "HTTP/1.1 200 ", 13) != 0)
+		fail("the post failed", EPROTO);
+}
+
 static void round_gallery(struct bench *b, size_t round)
 {
+	static const char post[] =
+	    "POST /send/" ROOM " HTTP/1.1\r\nHost: localhost\r\n"
+	    "Content-Length: 61\r\n\r\n" BODY;
+	struct room *room = &b->stage.room;
 	double began = now_us();
 
-	say(&b->stage);
-	/* Its length is known by now, and the same for all. */
-	b->event_len = (size_t)events_read(
-	    b->event, &b->stage.room, b->stage.room.count, b->scratch);
-	take_all(&b->parked, b->event_len, began);
+	_Static_assert(sizeof BODY - 1 == 61, "Content-Length");
+	if (write(b->poster, post, sizeof post - 1) != sizeof post - 1)
+		fail("post", errno);
+	take_all(&b->parked, began);
 	round_done(&b->parked, round);
+	expect_200(b);
+	(void)room_look(room);
+	b->event_len =
+	    (size_t)events_read(b->event, room, room->count, b->scratch);
 }
 
 static void round_floor(struct bench *b, size_t round)
@@ -218,8 +235,28 @@ static void round_floor(struct bench *b, size_t round)
 
 	if (write(b->control, b->event, b->event_len) != (ssize_t)b->event_len)
 		fail("floor", errno);
-	take_all(&b->floor, b->event_len, began);
+	take_all(&b->floor, began);
 	round_done(&b->floor, round);
+}
+
+static void handler_start(struct bench *b, const char *hchat)
+{
+	int ends[2];
+
+	must("socketpair", socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	b->handler = fork();
+	must("fork", b->handler);
+	if (b->handler == 0) {
+		(void)dup2(ends[1], 0);
+		(void)dup2(ends[1], 1);
+		(void)close(ends[0]);
+		(void)close(ends[1]);
+		silence();
+		(void)execl(hchat, hchat, (char *)NULL);
+		_exit(127);
+	}
+	(void)close(ends[1]);
+	b->poster = ends[0];
 }
 
 static void print_audience(struct audience *a, size_t rounds)
@@ -249,6 +286,8 @@ static void delivery(struct bench *b, size_t streams)
 	print_audience(&b->parked, b->rounds);
 	printf("streams: gallery is %.2f of the floor (at most 1.5)\n",
 	    quantile(ratios, b->rounds, 0.5));
+	(void)close(b->poster);
+	(void)waitpid(b->handler, NULL, 0);
 	(void)close(b->control);
 	(void)waitpid(b->floor.server, NULL, 0);
 	gallery_stop(b->parked.server);
@@ -257,12 +296,13 @@ static void delivery(struct bench *b, size_t streams)
 int main(int argc, char **argv)
 {
 	static struct bench b;
-	size_t streams = number(argc, argv, 3, STREAMS_MOST, 1000);
+	size_t streams = number(argc, argv, 4, STREAMS_MOST, 1000);
 
-	if (argc < 2)
-		fail("usage: streams GALLERY ...", EINVAL);
-	b.rounds = number(argc, argv, 2, ROUNDS_MOST, 200);
+	if (argc < 3)
+		fail("usage: streams GALLERY HCHAT ...", EINVAL);
+	b.rounds = number(argc, argv, 3, ROUNDS_MOST, 200);
 	stage_open(&b.stage, argv[1]);
+	handler_start(&b, argv[2]);
 	delivery(&b, streams);
 	return 0;
 }

@@ -15,6 +15,7 @@ surroundings() { # surroundings FOLDER
 # signal on to all that runs below it.
 setup_file() {
 	surroundings "$BATS_FILE_TMPDIR"
+	# shellcheck disable=SC2016 # for the inner shell
 	timeout -k 5 150 bash -c 'python3 tests/gallery.py silent; echo $? >"$HOME/status"' \
 		>"$HOME/silent" 2>&1 </dev/null 3>&- &
 	echo $! >"$HOME/pid"
@@ -122,6 +123,14 @@ scenario() {
 
 @test "gallery takes its socket from systemd" {
 	scenario activated
+}
+
+@test "through the web door: history, live, killed, without gallery" {
+	scenario web
+}
+
+@test "through the web door no message is missing or doubled" {
+	scenario web_restarts
 }
 
 @test "gallery takes no arguments" {

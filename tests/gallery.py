@@ -767,6 +767,136 @@ def activated():
     assert os.path.exists(path)  # it is systemd's
 
 
+# --- through serve and the web door -------------------------------------------
+
+class Serve(Gallery):
+    def __init__(self):
+        super().__init__(BUILD + "/helpers/serve", "hchat=127.0.0.1:0",
+                         wait="event=listening door=hchat")
+        self.logged("door=gallery event=listening")
+        with self.news:
+            line = [x for x in self.log if "listening door=hchat" in x][0]
+        self.port = int(line.rsplit(":", 1)[1])
+
+    def processes(self):
+        """The names of what it runs."""
+        out = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid",
+                              str(self.pid)], capture_output=True, text=True)
+        return {name: int(pid) for pid, name in
+                (line.split() for line in out.stdout.splitlines())}
+
+    def send_post(self, text):
+        with socket.create_connection(("127.0.0.1", self.port)) as s:
+            s.sendall(b"POST /send/lobby HTTP/1.1\r\nHost: x\r\nConnection: "
+                      b"close\r\nContent-Length: %d\r\n\r\n%s" %
+                      (len(text), text))
+            answer = b""
+            while data := s.recv(4096):
+                answer += data
+        assert answer.startswith(b"HTTP/1.1 200 "), answer
+
+
+class Browser(Viewer):
+    """A stream as browsers ask for it."""
+
+    def __init__(self, port, query="", last=None):
+        self.s = socket.create_connection(("127.0.0.1", port))
+        self.s.settimeout(PATIENCE)
+        self.last = last or 0
+        more = "" if last is None else f"Last-Event-ID: {last}\r\n"
+        self.s.sendall((f"GET /events/lobby{query} HTTP/1.1\r\nHost: x\r\n"
+                        f"{more}\r\n").encode())
+        self.head = b""
+        while not self.head.endswith(b"\r\n\r\n"):
+            byte = self.s.recv(1)
+            if not byte:
+                raise ConnectionError(self.head)
+            self.head += byte
+        assert self.head.startswith(b"HTTP/1.1 200 "), self.head
+        assert b"Content-Type: text/event-stream" in self.head, self.head
+        self.buffer = b""
+
+
+def web():
+    serve = Serve()
+    add(count=3)
+    browsers = [Browser(serve.port) for _ in range(20)]
+    wait_until(lambda: sorted(serve.processes()) == ["fanout", "gallery"])
+    serve.send_post(b"\"hi\"\n\\there")
+    for b in browsers:
+        b.hears(3)
+        message = b.next()
+        assert message["text"] == "\"hi\"\n\\there", message
+        assert message["author"] == "~anonymous", message
+    late, last = Browser(serve.port, "?from=-2"), Browser(serve.port, last=3)
+    late.last = 2
+    late.hears(2)
+    last.hears(1)
+    future = Browser(serve.port, "?from=6")
+    future.last = 5
+    add(count=2)
+    future.hears(1)
+    last.hears(2)
+    # It dies, and is there again.
+    os.kill(serve.processes()["gallery"], signal.SIGKILL)
+    for b in late, last, future:
+        b.up_to(6)
+        b.ended()
+    # Until then the handler serves the stream by itself.
+    orphan = Browser(serve.port, last=6)
+    add()
+    orphan.hears(1)
+    wait_until(lambda: "gallery" in serve.processes())
+    wait_until(lambda: sum("door=gallery event=listening" in x
+                           for x in serve.log) == 2)
+    again = Browser(serve.port, last=6)
+    again.hears(1)
+    add()
+    again.hears(1)
+    orphan.hears(1)
+    assert serve.end() == 0
+    again.ended()
+    orphan.ended()
+
+
+def web_restarts():
+    """No message is missing or doubled while gallery dies and lives."""
+    serve = Serve()
+    count = 300 * SCALE
+    failed, served = [], []
+
+    def browse():
+        last = 0
+        try:
+            while last < count:
+                try:
+                    b = Browser(serve.port, last=last)
+                except ConnectionError:
+                    continue  # killed with the stream's beginning
+                served.append(b)
+                while b.last < count and b.next() is not None:
+                    pass
+                last = b.last
+                b.close()
+        except Exception as e:
+            failed.append(e)
+            raise
+
+    browsers = [threading.Thread(target=browse) for _ in range(6)]
+    for b in browsers:
+        b.start()
+    kills = 0
+    while any(b.is_alive() for b in browsers):
+        add(count=15, size=3000)
+        pid = serve.processes().get("gallery")
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            kills += 1
+    assert not failed, failed
+    assert kills > 3 and len(served) > 10, (kills, len(served))
+    assert serve.end() == 0
+
+
 def main():
     global run_folder
     os.makedirs(RUN, exist_ok=True)
