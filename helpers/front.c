@@ -56,6 +56,12 @@ static void help(const struct front *f)
 	exit(fflush(stdout) ? 111 : 0);
 }
 
+void front_help(struct front_plan *plan, const char *value)
+{
+	(void)value;
+	help(plan->front);
+}
+
 static void version(const struct front *f)
 {
 	(void)printf("%s (parlance) %s\n", f->name, PARLANCE_VERSION);
@@ -154,6 +160,7 @@ int front_main(const struct front *f, int argc, char **argv)
 {
 	static struct front_plan plan;
 
+	plan.front = f;
 	plan.port = f->port;
 	front_add(&plan, "serve");
 	read_options(f, &plan, argc, argv);

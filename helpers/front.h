@@ -18,8 +18,11 @@
 
 #define FRONT_ARGUMENTS 16
 
+struct front;
+
 /* The command line of serve as it comes about. */
 struct front_plan {
+	const struct front *front;
 	const char *address; /* -a; NULL: every address */
 	const char *port; /* -p, or the front's own */
 	char listen[PATH_MAX]; /* DOOR=ADDRESS of those two */
@@ -44,6 +47,9 @@ struct front {
 	const char *about; /* one sentence for --help */
 	const struct front_option *options; /* NULL: none of its own */
 };
+
+/* For the table of a front that has a letter for --help. */
+void front_help(struct front_plan *, const char *value);
 
 /* Adds an argument for serve; text must stay valid. */
 void front_add(struct front_plan *, const char *text);

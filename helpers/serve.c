@@ -1,5 +1,5 @@
 /*
- * serve [-u USER] DOOR=ADDRESS...
+ * serve [-d] [-u USER] DOOR=ADDRESS...
  *
  * The accept loop: one handler process for each connection, for hosts without
  * systemd and for speed. DOOR is chatfile, hchat, bcs or toychat. ADDRESS is
@@ -43,13 +43,15 @@
 #include "lib/state.h"
 
 static const char help[] =
-    "usage: serve [-u USER] DOOR=ADDRESS...\n"
+    "usage: serve [-d] [-u USER] DOOR=ADDRESS...\n"
     "\n"
     "Accepts connections and starts a handler process for each.\n"
     "\n"
     "  DOOR     chatfile, hchat, bcs or toychat\n"
     "  ADDRESS  HOST:PORT, [V6]:PORT, *:PORT (every address) or /path\n"
     "           (a Unix socket); port 0 picks a free one\n"
+    "  -d       detach once all listeners are up, and print the pid; the log\n"
+    "           goes to the journal then, or where there is none to syslog\n"
     "  -u USER  run as USER, to whom the state then belongs\n"
     "\n"
     "See parlance-serve(8).\n";
@@ -209,15 +211,19 @@ static void set_up(
 	helpers_init(s);
 }
 
-static const char *options(int argc, char **argv)
+/* Returns -u USER, or NULL. */
+static const char *options(int argc, char **argv, bool *ret_detach)
 {
 	static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'}, {0}};
 	const char *user = NULL;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "hu:", longs, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "dhu:", longs, NULL)) >= 0) {
 		switch (c) {
+		case 'd':
+			*ret_detach = true;
+			break;
 		case 'u':
 			user = optarg;
 			break;
@@ -239,14 +245,22 @@ int main(int argc, char **argv)
 	static struct serve s = {
 	    .doors = {{.name = "chatfile"}, {.name = "hchat"}, {.name = "bcs"},
 		{.name = "toychat"}}};
-	const char *user = options(argc, argv);
+	bool detached = false;
+	const char *user = options(argc, argv, &detached);
+	int ready = -1;
 
 	settle_descriptors();
 	log_open("", NULL);
+	if (detached && (ready = detach_begin()) < 0)
+		serve_die("detach", NULL, NULL, ready);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	set_up(&s, user, argv + optind, argc - optind);
 	say_listening(&s);
+	if (detached) {
+		detach_end(ready);
+		say_listening(&s);
+	}
 	loop_run(&s);
 	return 0;
 }

@@ -9,6 +9,7 @@
  *	serve_helper.c   fanout and its like: started, restarted, stopped last
  *	serve_loop.c     the loop, the draining
  *	serve_user.c     -u USER
+ *	serve_detach.c   -d
  *
  * Functions named *_or_die log what is wrong and exit (100 usage or
  * configuration, 111 the system): they run before the loop only. Others that
@@ -245,5 +246,17 @@ void serve_die(const char *event, const char *key, const char *value, int error)
 /* Logs what is wrong with the configuration, and exits with 100. */
 void serve_refuse(const char *key, const char *value, const char *what)
     __attribute__((noreturn));
+
+/* --- serve_detach.c ------------------------------------------------------- */
+
+/* Goes on in a child, in a session of its own, while the caller waits for
+ * detach_end(): then it prints the child's pid and exits with 0, or with what
+ * the child exits with before. Returns, in the child, what to give to
+ * detach_end(), or -errno. */
+int detach_begin(void);
+
+/* Lets go of the terminal, with all listeners up: from here on the log goes to
+ * the journal, or where there is none to syslog. */
+void detach_end(int ready);
 
 #endif
