@@ -168,7 +168,9 @@ class Viewer:
             assert self.next() is not None, self.last
 
     def hears_nothing(self):
-        assert not self.buffer and not select.select([self.s], [], [], 0)[0]
+        poll = select.poll()
+        poll.register(self.s, select.POLLIN)
+        assert not self.buffer and not poll.poll(0)
 
     def ended(self):
         event = self.event()
@@ -336,6 +338,12 @@ def silent():
         v.s.settimeout(40)
     add("loud", 40, 60000)
     blocked = time.monotonic()
+    # A handler whose client is no socket serves the stream by itself.
+    own = subprocess.Popen([BUILD + "/handlers/hchat"], stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    children.append(own)
+    own.stdin.write(b"GET /events/lobby HTTP/1.1\r\nHost: x\r\n\r\n")
+    own.stdin.close()
     select.select([quiet.s], [], [], 10)
     add("busy")
     busy.hears(1)
@@ -358,6 +366,12 @@ def silent():
         assert v.last < 40
     add()
     quiet.hears(1)
+    text = b""
+    while b"id: 1\ndata: " not in text:
+        text += os.read(own.stdout.fileno(), 65536)
+    assert 1 <= text.count(b"\r\n\r\nevent: ping\ndata: {}\n\n") <= 2, text
+    own.terminate()
+    assert own.wait(PATIENCE) == 0
 
 
 def sources():
