@@ -34,25 +34,6 @@ static int sync_since(struct session *s, struct sync *sync)
 	return -1;
 }
 
-static int sync_key(struct session *s, struct sync *sync)
-{
-	struct slice key;
-	unsigned n =
-	    http_head_find(&s->door.http.head, "idempotency-key", &key);
-
-	if (n == 0)
-		return 0;
-	if (n == 1 && parse_is_token(key.data, key.len, LIMIT_KEY, "_-")) {
-		memcpy(sync->key, key.data, key.len);
-		return 0;
-	}
-	(void)http_error(&s->door.http, 400,
-	    "Idempotency-Key must be 1 to %d of A-Z, a-z, 0-9, _ and -, "
-	    "once\n",
-	    LIMIT_KEY);
-	return -1;
-}
-
 static void sync_wait(const struct session *s, struct sync *sync)
 {
 	for (unsigned i = 0; i < s->door.http.head.count; i++) {
@@ -198,7 +179,7 @@ void chatfile_post(struct session *s)
 	size_t at = 0;
 
 	s->door.event = "post";
-	if (sync_since(s, &sync) < 0 || sync_key(s, &sync) < 0 ||
+	if (sync_since(s, &sync) < 0 || http_door_key(&s->door, sync.key) < 0 ||
 	    look(s, &sync) < 0)
 		return;
 	if (http_body(&s->door.http, &text) <= 0)

@@ -59,23 +59,45 @@ static bool read_message(struct session *s, struct slice *ret)
 	return !fault;
 }
 
-static void append(
-    struct session *s, struct slice text, const struct hchat_author *author)
+/* A page whose answer was lost sends again, as may the browser of its own
+ * accord: among so many last records it is found by its Idempotency-Key. */
+#define RETRY_RECORDS 200
+
+static uint64_t retry_since(struct room *room)
+{
+	struct room_span span;
+
+	if (room_look(room) < 0 || room->count <= RETRY_RECORDS ||
+	    room_find(room, room->count - RETRY_RECORDS, &span) < 0)
+		return 0;
+	return span.end;
+}
+
+static void append(struct session *s, struct slice text,
+    const struct hchat_author *author, const char *key)
 {
 	const struct room_post post = {.body = s->record,
 	    .body_len = text_escape(s->record, text.data, text.len),
 	    .newline = true,
 	    .author = author->name,
 	    .door = "hchat",
-	    .keys = author->keys};
+	    .keys = author->keys,
+	    .since = key[0] ? retry_since(&s->door.room) : 0,
+	    .key = key[0] ? key : NULL};
 	struct room_posted posted;
 	int r = room_append(&s->door.room, &post, &posted);
 
+	if (r == -EEXIST) {
+		(void)http_error(&s->door.http, 409,
+		    "another message was sent with this Idempotency-Key\n");
+		return;
+	}
 	if (r < 0) {
 		http_door_failed(&s->door, r);
 		return;
 	}
 	s->door.message = text.len;
+	s->door.repeated = posted.repeated;
 	hchat_last(s);
 	http_reply(&s->door.http, 200);
 	http_field(
@@ -87,9 +109,11 @@ static void append(
 void hchat_send(struct session *s)
 {
 	struct hchat_author author;
+	char key[LIMIT_KEY + 1];
 	struct slice text;
 
 	s->door.event = "send";
-	if (hchat_author(s, &author) && read_message(s, &text))
-		append(s, text, &author);
+	if (hchat_author(s, &author) && http_door_key(&s->door, key) == 0 &&
+	    read_message(s, &text))
+		append(s, text, &author, key);
 }

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "live.h"
 #include "log.h"
+#include "parse.h"
 
 /* --- start ------------------------------------------------------------ */
 
@@ -162,6 +163,26 @@ int http_door_room(struct http_door *d)
 		d->room_open = false;
 	}
 	return r < 0 ? r : 0;
+}
+
+int http_door_key(struct http_door *d, char ret_key[LIMIT_KEY + 1])
+{
+	struct slice key;
+	unsigned n = http_head_find(&d->http.head, "idempotency-key", &key);
+
+	ret_key[0] = '\0';
+	if (n == 0)
+		return 0;
+	if (n == 1 && parse_is_token(key.data, key.len, LIMIT_KEY, "_-")) {
+		memcpy(ret_key, key.data, key.len);
+		ret_key[key.len] = '\0';
+		return 0;
+	}
+	(void)http_error(&d->http, 400,
+	    "Idempotency-Key must be 1 to %d of A-Z, a-z, 0-9, _ and -, "
+	    "once\n",
+	    LIMIT_KEY);
+	return -1;
 }
 
 static const struct {

@@ -79,6 +79,10 @@ int http_door_room(struct http_door *);
 int http_door_wait(struct http_door *, int64_t deadline,
     int (*ready)(struct http_door *, uint64_t arg), uint64_t arg);
 
+/* The request's Idempotency-Key, "" if it has none. 0, or -1: it is malformed
+ * or repeated, which was answered with 400. */
+int http_door_key(struct http_door *, char ret_key[LIMIT_KEY + 1]);
+
 /* Answers what a function of room.h could not do: 500, 503 or 507. */
 void http_door_failed(struct http_door *, int error);
 

@@ -125,6 +125,11 @@ def test_failed(place):
     same(anna.texts(), ["one", "three", "four"])
     same(anna.texts("#pending .text"), [])
     same(anna.texts("#list .own .text"), ["one", "three", "four"])
+    # The browser itself may send again when a connection breaks.
+    again = {"Idempotency-Key": "abc-1"}
+    same(place.post(room, "five", **again), 4)
+    same(place.post(room, "five", **again), 4)
+    same(place.post(room, "five"), 5)
 
 
 def test_lost(place):

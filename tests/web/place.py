@@ -40,10 +40,11 @@ class Place:
             self.post(room, "message %d" % number)
         return room
 
-    def post(self, room, text, name=None):
-        """Say it as a guest would, without a browser."""
+    def post(self, room, text, name=None, **more):
+        """Say it as a guest would, without a browser; its number."""
         headers = {"Content-Type": "text/plain; charset=utf-8",
-                   "Cookie": "hchat=abcdefabcdef; name=%s" % (name or "mara")}
+                   "Cookie": "hchat=abcdefabcdef; name=%s" % (name or "mara"),
+                   **more}
         request = urllib.request.Request(self.host.url("/send/" + room),
                                          text.encode(), headers)
         with urllib.request.urlopen(request, timeout=20) as answer:
