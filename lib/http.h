@@ -57,6 +57,7 @@ struct http {
 	/* Private. */
 	bool first; /* no request yet */
 	bool unread; /* the body, or some of it */
+	unsigned refusals; /* answers of 401 in a row */
 	uint64_t left; /* of a counted body: bytes not taken out of `in` */
 	char *body; /* the caller's */
 	size_t body_cap;

@@ -28,11 +28,14 @@ int http_login(struct http *h, struct auth *auth, struct source source,
 	if (r <= 0)
 		return r < 0 ? r : HTTP_WRONG;
 	ret->len = strlen(ret->name);
+	h->refusals = 0;
 	return HTTP_KNOWN;
 }
 
 int http_unauthorized(struct http *h, const char *why)
 {
+	/* A stranger with one connection could fill a disk with its log. */
+	h->close |= ++h->refusals >= LIMIT_REFUSALS;
 	http_reply(h, 401);
 	http_field(h, "WWW-Authenticate",
 	    "Basic realm=\"parlance\", charset=\"UTF-8\"");

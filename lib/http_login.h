@@ -29,7 +29,8 @@ struct http_login {
 int http_login(
     struct http *, struct auth *, struct source, struct http_login *ret);
 
-/* 401 with the challenge (clarifications, "order of checks"). */
+/* 401 with the challenge (clarifications, "order of checks"). The connection
+ * ends with the LIMIT_REFUSALSth in a row. */
 int http_unauthorized(struct http *, const char *why);
 
 #endif

@@ -32,6 +32,7 @@
 #define LIMIT_HEAD (16 * 1024) /* request line and fields */
 #define LIMIT_HEADERS 64 /* fields in a head */
 #define LIMIT_WAIT_S 60 /* Prefer: wait, seconds */
+#define LIMIT_REFUSALS 8 /* 401 in a row, then the connection ends */
 #define LIMIT_TOKEN 128 /* hchat: of a guest's cookie */
 #define LIMIT_SESSION_S 2592000 /* hchat: a session's life, seconds */
 #define LIMIT_INDEX 1000 /* hchat: listed rooms that are shown */

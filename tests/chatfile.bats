@@ -247,6 +247,20 @@ bare() {
 	run ! grep -q event=login-failed "$log"
 }
 
+@test "a connection ends with the eighth 401 in a row" {
+	for strangers in 7 7 9; do
+		for ((i = 0; i < strangers; i++)); do
+			printf 'GET /rooms/ HTTP/1.1\r\n\r\n'
+		done
+		printf 'GET /rooms/ HTTP/1.1\r\n%s\r\n\r\n' "$AUTH"
+	done >"$in"
+	run_in
+	the_answer_is 401
+	assert_equal "$(grep -c '^HTTP/1.1 200' "$out")" 2
+	assert_equal "$(grep -c '^HTTP/1.1 401' "$out")" 22
+	assert_equal "$(field connection)" close
+}
+
 @test "wrong credentials are 401 and logged without the password" {
 	# username:wrong, nobody:password, and things that are no credentials.
 	for auth in 'Basic dXNlcm5hbWU6d3Jvbmc=' 'Basic bm9ib2R5OnBhc3N3b3Jk' \
