@@ -54,6 +54,17 @@ static bool wants_quotes(const char *text, size_t len)
 	return len == 0;
 }
 
+/* U+2028 to U+202E and U+2066 to U+2069 break lines or turn round what follows
+ * them, so that a line of the log reads as another. */
+static bool is_misleading(const uint8_t at[3])
+{
+	if (at[0] != 0xe2)
+		return false;
+	if (at[1] == 0x80)
+		return at[2] >= 0xa8 && at[2] <= 0xae;
+	return at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9;
+}
+
 /* The length of a character of two or more bytes that may be shown as it is;
  * 0 if it may not: C1 controls, and what is not UTF-8. */
 static size_t shown_as_is(const char *text, size_t left)
@@ -62,6 +73,8 @@ static size_t shown_as_is(const char *text, size_t left)
 	int n = u8_mblen(at, left);
 
 	if (n < 2 || (at[0] == 0xc2 && at[1] < 0xa0))
+		return 0;
+	if (n == 3 && is_misleading(at))
 		return 0;
 	return (size_t)n;
 }

@@ -168,12 +168,15 @@ static void log_lines_cannot_be_forged(void **unused)
 	log_begin(&l, LOG_INFO, "send");
 	log_string(&l, "user", "alice");
 	log_string(&l, "text", "a \"b\"\n\x1b[0m\xc2\x9b\\ \xc3\xa4\xff");
+	log_string(
+	    &l, "turned", "\xe2\x80\xae\xe2\x81\xa6\xe2\x80\xa8\xe2\x80\xaf");
 	log_string(&l, "empty", "");
 	log_number(&l, "bytes", 12);
 	(void)logged(&l, out, sizeof out);
 	assert_string_equal(out,
 	    "door=bcs peer=127.0.0.1:50122 event=send user=alice "
 	    "text=\"a \\\"b\\\"\\n\\x1b[0m\\xc2\\x9b\\\\ \xc3\xa4\\xff\" "
+	    "turned=\\xe2\\x80\\xae\\xe2\\x81\\xa6\\xe2\\x80\\xa8\xe2\x80\xaf "
 	    "empty=\"\" "
 	    "bytes=12\n");
 }
