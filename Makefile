@@ -167,7 +167,8 @@ $(BUILD)/lib/gen/embed: lib/gen/embed.c
 
 $(BUILD)/gen/web_assets.h: $(BUILD)/lib/gen/embed $(WEB) web
 	@mkdir -p $(@D)
-	$< $(WEB) > $@.new && mv $@.new $@
+	@echo "  GEN $@"
+	$(Q)$< $(WEB) > $@.new && mv $@.new $@
 
 $(BUILD)/handlers/hchat_assets.o: $(BUILD)/gen/web_assets.h
 

@@ -133,7 +133,7 @@ class Live {
 	/* How long to leave a room that has no connection. */
 	interval() {
 		if (document.hidden || this.slots.followed)
-			return 15000;
+			return 10000;
 		return 2000;
 	}
 

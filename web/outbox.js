@@ -7,8 +7,8 @@
  *	sending		on its way
  *	sent		stored as `number`; its record has not come by yet
  *	waiting		no answer: stored or not, nobody knows. When the room is
- *			reached again and all its records came by without this
- *			text of ours, it was not stored, and is sent again
+ *			reached again and its records came by without it, it is
+ *			sent again; by its key the server stores it once
  *	failed		refused, with a reason; to be tried again or discarded
  * and is shown at the end of the room until its record takes its place. If the
  * record comes before the answer, the text and the author tell that it is ours
@@ -19,7 +19,6 @@
  */
 const SEND_TIME = 20000;
 const TRIES = 4;
-const SETTLE = 1500; /* ms for a send that was cut off to be stored after all */
 
 class Outbox {
 	/* on.me(): the author we expect; on.newest(): the last record that came
@@ -96,7 +95,7 @@ class Outbox {
 			this.fail(entry, say("why_network"));
 		else
 			this.set(entry, "waiting");
-		entry.cut = Date.now();
+		entry.lost = true;
 		this.on.doubt();
 	}
 
@@ -142,13 +141,12 @@ class Outbox {
 			record.author === entry.author && record.text === entry.text;
 	}
 
-	/* All records of the room came by: what is not among them goes again. */
+	/* The room is reached, and all its records came by. */
 	connected() {
 		for (const entry of this.entries)
-			if (entry.state === "waiting" && entry.cut) {
-				const rest = entry.cut + SETTLE - Date.now();
-				setTimeout(() => this.again(entry), Math.max(0, rest));
-				entry.cut = 0;
+			if (entry.state === "waiting" && entry.lost) {
+				entry.lost = false;
+				this.again(entry);
 			}
 	}
 

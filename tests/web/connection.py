@@ -8,7 +8,7 @@ from place import numbered, same
 
 
 def test_storm(place):
-    """200 messages while helpers are killed and serve is restarted."""
+    """200 messages while helpers and handlers die and serve restarts."""
     room = place.room()
     anna, bert = (place.visit("/chat/" + room) for _ in range(2))
     for browser, name in ((anna, "anna"), (bert, "bert")):
@@ -22,12 +22,15 @@ def test_storm(place):
     both = lambda n: anna.wait(  # noqa: E731
         "%d messages" % n, lambda: len(anna.texts()) >= n, 60)
     for number, trouble in enumerate((
-            lambda: place.host.kill("fanout"),
-            lambda: place.host.kill("gallery"),
+            lambda: place.host.kill_helper("fanout"),
+            lambda: place.host.kill_helper("gallery"),
             place.host.restart,
-            lambda: place.host.kill("gallery"),
+            lambda: place.host.kill_helper("gallery"),
+            lambda: place.host.kill("hchat"),
+            lambda: place.host.kill("hchat"),
+            lambda: place.host.kill("hchat"),
             place.host.restart), 1):
-        both(30 * number)
+        both(20 * number)
         trouble()
     for browser in (anna, bert):
         browser.wait("200 messages", lambda: browser.run(

@@ -58,8 +58,9 @@ class Host:
         self.stop()
         self.start()
 
-    def helper(self, name):
-        """The pid of a helper that this serve started, or None."""
+    def children(self, name):
+        """The pids of that program that this serve started."""
+        found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open("/proc/%s/stat" % pid) as stat:
@@ -70,16 +71,25 @@ class Host:
             state, parent = fields[fields.rindex(")") + 2:].split()[:2]
             if comm == name and state != "Z" and \
                     int(parent) == self.serve.pid:
-                return int(pid)
-        return None
+                found.append(int(pid))
+        return found
 
     def kill(self, name):
-        """Kill a helper and wait until serve has started another."""
-        old = self.helper(name)
+        """Kill all of that program, handlers or a helper."""
+        old = self.children(name)
+        for pid in old:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return old
+
+    def kill_helper(self, name):
+        """Kill it and wait until serve has started another."""
+        old = self.kill(name)
         assert old, "no %s runs" % name
-        os.kill(old, signal.SIGKILL)
         end = time.monotonic() + 20
-        while self.helper(name) in (None, old):
+        while not set(self.children(name)) - set(old):
             assert time.monotonic() < end, "no new %s" % name
             time.sleep(0.02)
 

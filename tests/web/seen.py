@@ -132,6 +132,7 @@ def shots(place, anna, folder):
     pages = {"room": anna.driver.current_url, "index": place.host.url("/"),
              "login": place.host.url("/login"),
              "empty": place.host.url("/chat/" + place.room("Empty")),
+             "missing": place.host.url("/chat/" + 32 * "0"),
              "long": place.host.url("/chat/" + place.room("Long", 120))}
     for name, url in pages.items():
         for dark in (False, True):
@@ -145,3 +146,20 @@ def shots(place, anna, folder):
                     time.sleep(0.5)
                 anna.shot("%s/%s-%s-%s.png" % (
                     folder, name, kind, "dark" if dark else "light"))
+    place.host.account("alice", "open sesame")
+    anna.get(pages["login"] + "?room=" + pages["room"].rsplit("/", 1)[1])
+    anna.find("#name").send_keys("alice")
+    anna.find("#password").send_keys("wrong", Keys.ENTER)
+    anna.wait("a word", lambda: anna.find(".error").text)
+    anna.shot(folder + "/login-wrong.png")
+    anna.find("#password").send_keys("open sesame", Keys.ENTER)
+    anna.wait("the room", lambda: anna.all("#composer"))
+    anna.say("As alice.")
+    anna.wait_for("As alice.")
+    for kind, size in (("phone", PHONE), ("desktop", DESKTOP)):
+        anna.screen(size)
+        anna.shot("%s/signed-in-%s.png" % (folder, kind))
+        anna.get(place.host.url("/"))
+        anna.shot("%s/signed-in-index-%s.png" % (folder, kind))
+        anna.driver.back()
+        time.sleep(0.5)
