@@ -50,6 +50,24 @@ static void put_time(struct http *h, struct slice when)
 	http_field(h, "Chat-Time", "%.*s", (int)n, out);
 }
 
+/* The upload that it announces, percent-encoded, if it does. */
+static void put_file(struct http *h, const struct footer *footer)
+{
+	char name[3 * LIMIT_FILE_NAME], clean[3 * LIMIT_FILE_NAME];
+	char out[9 * LIMIT_FILE_NAME];
+	struct slice value;
+	size_t len;
+	long n;
+
+	if (!footer_value(footer, "file", &value) || value.len > sizeof name)
+		return;
+	n = percent_decode(name, value.data, value.len);
+	if (n <= 0 || n > LIMIT_FILE_NAME)
+		return;
+	len = percent_encode(out, clean, text_clean(clean, name, (size_t)n));
+	http_field(h, "Chat-File", "%.*s", (int)len, out);
+}
+
 /* The message as it was typed; clean where others wrote what no door takes,
  * and no more of it than a message may have. */
 static struct slice text_of(struct session *s, struct slice body)
@@ -86,6 +104,7 @@ static void tell(struct session *s, uint64_t number)
 	http_reply(h, 200);
 	put_author(h, footer.author);
 	put_time(h, footer.time);
+	put_file(h, &footer);
 	http_field(h, "Chat-Message", "%ju", (uintmax_t)number);
 	body = text_of(s, body);
 	part = (struct http_part){.data = body.data, .len = body.len};

@@ -46,6 +46,10 @@ page() {
 	page odd_texts
 }
 
+@test "an upload is a link, by stream and by poll" {
+	page uploads
+}
+
 @test "history is loaded by scrolling up, and nothing moves while one reads" {
 	page history
 }

@@ -130,14 +130,17 @@ class Server {
 }
 
 function record_of(answer, text) {
-	let author = answer.headers.get("Chat-Author") || "";
-	try {
-		author = decodeURIComponent(author);
-	} catch {
-		/* as it is */
-	}
-	return {number: Number(answer.headers.get("Chat-Message")), author,
-		time: answer.headers.get("Chat-Time") || "", text};
+	const field = (name) => {
+		const value = answer.headers.get(name) || "";
+		try {
+			return decodeURIComponent(value);
+		} catch {
+			return value;
+		}
+	};
+	return {number: Number(field("Chat-Message")), text,
+		author: field("Chat-Author"), time: field("Chat-Time"),
+		file: field("Chat-File") || undefined};
 }
 
 /* The records of an event stream's bytes; pings are not among them. */

@@ -9,6 +9,8 @@ import tempfile
 import time
 
 from selenium import webdriver
+from selenium.common.exceptions import (NoSuchElementException,
+                                        StaleElementReferenceException)
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -96,7 +98,10 @@ class Browser:
         """Until probe() is true; says what was waited for if it never is."""
         end = time.monotonic() + seconds
         while True:
-            got = probe()
+            try:
+                got = probe()
+            except (NoSuchElementException, StaleElementReferenceException):
+                got = None
             if got:
                 return got
             if time.monotonic() > end:

@@ -42,6 +42,25 @@ def test_accessible(place):
             wide = anna.run("return document.documentElement.scrollWidth")
             assert wide <= size[0], "%d px wide on %s" % (wide, where)
             anna.run("outbox.discard(outbox.entries[0])")
+            anna.get(place.host.url("/chat/nowhere"))
+            axe(anna, "an error " + where)
+    # Signed in, after a wrong password; with an upload and a long message.
+    anna.get(place.host.url("/login?room=lobby"))
+    for password in ("wrong", "open sesame"):
+        anna.run("document.getElementById('name').value = 'alice'")
+        anna.find("#password").send_keys(password, Keys.ENTER)
+        if password == "wrong":
+            anna.wait("a word", lambda: anna.find(".error").text)
+            axe(anna, "a wrong password")
+    anna.wait("the room", lambda: anna.all("#composer"))
+    anna.run("""[['ivan', 'line\\n'.repeat(60)], ['server', 'hello'],
+        ['ivan', 'ivan has uploaded a.txt', 'a.txt']].forEach(
+            ([author, text, file], i) => view.add({number: i + 1, author,
+                text, file, time: '2026-11-20T14:03:07Z'}))""")
+    anna.wait_for("hello")
+    axe(anna, "all kinds of messages")
+    anna.get(place.host.url("/"))
+    axe(anna, "the index, signed in")
 
 
 def test_keyboard(place):

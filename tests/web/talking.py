@@ -208,3 +208,29 @@ def test_bounded(place):
     anna.find("#latest").click()
     anna.wait("the end", lambda: anna.texts()[-1] == "made 2000")
     assert anna.run("return view.below") < 3
+
+
+def test_uploads(place):
+    """Uploads are links; what the server says is not taken for a person."""
+    place.host.say("lobby", "hello")
+    with open(place.folder + "/state/rooms/lobby.txt", "a") as room:
+        room.write("ivan has uploaded bed plan?.pdf\n"
+                   "\\ivan @ 2026-11-20T14:03:07Z bcs file=bed%20plan%3F.pdf\n"
+                   "The server goes down at ten.\n"
+                   "\\server @ 2026-11-20T14:03:08Z parlance\n"
+                   "by whom?\n\\\n")
+    place.post("lobby", "well")
+    for streams in (True, False):
+        anna = place.browser()
+        if not streams:
+            anna.before_every_page("delete window.EventSource")
+        anna.get(place.host.url("/chat/lobby"))
+        anna.wait_for("well")
+        same(anna.run("return [...document.querySelectorAll('.message')]"
+                      ".map((m) => m.dataset.kind)"),
+             ["said", "file", "system", "system", "said"])
+        link = anna.find(".text .file")
+        same([link.text, link.get_attribute("href")],
+             ["bed plan?.pdf", place.host.url("/files/bed%20plan%3F.pdf")])
+        same(anna.texts()[1], "ivan has uploaded bed plan?.pdf")
+        same(anna.errors(), [], "console")
