@@ -9,8 +9,6 @@
 
 #include "parse.h"
 
-#define LAST_SECOND INT64_C(253402300799) /* of the year 9999 */
-
 int64_t clock_ms(void)
 {
 	struct timespec t;
@@ -72,8 +70,8 @@ void clock_calendar(int64_t seconds, struct tm *ret_tm)
 
 	if (seconds < 0)
 		seconds = 0;
-	if (seconds > LAST_SECOND)
-		seconds = LAST_SECOND;
+	if (seconds > CLOCK_LAST)
+		seconds = CLOCK_LAST;
 	days = seconds / 86400;
 	rest = (int)(seconds % 86400);
 	*ret_tm = (struct tm){.tm_hour = rest / 3600,

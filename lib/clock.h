@@ -29,6 +29,9 @@ int clock_left(int64_t deadline);
 /* Seconds since 1970, UTC. */
 int64_t clock_now(void);
 
+/* The last second of the year 9999. */
+#define CLOCK_LAST INT64_C(253402300799)
+
 /* The date and time in UTC (all but tm_yday), of the years 1970 to 9999: what
  * lies outside becomes their first or last second. */
 void clock_calendar(int64_t seconds, struct tm *ret_tm);

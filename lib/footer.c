@@ -94,9 +94,11 @@ int footer_format(char *out, size_t size, const struct footer_new *footer)
 	char when[CLOCK_TEXT];
 	struct buf b;
 
+	if (footer->time < 0 || footer->time > CLOCK_LAST)
+		return -EINVAL;
 	clock_text(footer->time, when);
 	if (!is_field(footer->author) || footer->author[0] == '\\' ||
-	    !is_field(footer->door) || !are_fields(footer->keys) || !when[0])
+	    !is_field(footer->door) || !are_fields(footer->keys))
 		return -EINVAL;
 	buf_init(&b, out, size);
 	buf_char(&b, '\\');
