@@ -618,6 +618,26 @@ bare() {
 
 # --- when the machine fails --------------------------------------------------
 
+@test "a link, a folder or a FIFO with a room's name is none, and left alone" {
+	mkdir -p "$rooms/folder.txt"
+	mkfifo "$rooms/fifo.txt"
+	echo secret >"$BATS_TEST_TMPDIR/secret"
+	ln -s "$BATS_TEST_TMPDIR/secret" "$rooms/link.txt"
+	ln -s "$BATS_TEST_TMPDIR/made" "$rooms/dangling.txt"
+	for name in folder fifo link dangling; do
+		request "GET /rooms/$name.txt"
+		the_answer_is 500
+		run ! grep -q secret "$out"
+		post "$name" 'hello'
+		the_answer_is 500
+	done
+	assert_equal "$(<"$BATS_TEST_TMPDIR/secret")" secret
+	[ ! -e "$BATS_TEST_TMPDIR/made" ]
+	request 'GET /rooms/'
+	the_answer_is 200
+	assert_equal "$(<"$body")" ''
+}
+
 @test "a room whose disk failed is 503 for messages, and can be read" {
 	post lobby 'first\n'
 	touch "$RUNTIME_DIRECTORY/failed/lobby"
