@@ -48,4 +48,8 @@ readme_commands() {
 	assert_line 'With milk.'
 	assert_line --regexp '^HTTP/1.1 200 OK'
 	assert_line --partial 'The kettle is on.'
+	# the web door: by number, waited for, and all of it
+	assert_line --regexp '^Chat-Author: alice'
+	assert_line --partial 'Keep me a piece.'
+	assert_line --regexp '^\\~anonymous @ 20.* hchat'
 }
