@@ -19,6 +19,7 @@ const HISTORY = 50;
 const SKIP = 500; /* so many missed: show the last ones, not all */
 const PAGE = 200;
 const STALE = 60000; /* the server pings every 25 s */
+const BEHIND = 10000;
 const DOUBTFUL = 30000;
 const HANG = 90000;
 const POLLING = 300000; /* then streams are tried again */
@@ -234,8 +235,11 @@ class Live {
 				clearInterval(watch);
 				done(worked);
 			};
+			/* Silent, or without what is known to be there. */
 			const watch = setInterval(() => {
-				if (Date.now() - last > STALE)
+				const silent = Date.now() - last;
+				if (silent > STALE || (silent > BEHIND &&
+				    this.cursor < this.newest))
 					end(false);
 			}, 5000);
 			source.onopen = heard;

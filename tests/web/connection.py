@@ -1,5 +1,6 @@
 """The page and its connection: helpers die, servers restart, tabs abound."""
 import os
+import signal
 import subprocess
 import time
 
@@ -150,6 +151,43 @@ def test_lost(place):
     anna.wait_for("during")
     same(anna.texts(), ["before", "meanwhile", "during"])
     same(anna.find("#lost").text, "")
+
+
+def test_asleep(place):
+    """A connection that died unnoticed, as a laptop's does while it sleeps."""
+    room = place.room()
+    anna = place.browser()
+    anna.before_every_page("""window.sources = [];
+        window.EventSource = class extends EventSource {
+            constructor(url) {
+                super(url);
+                sources.push(this);
+            }
+        }""")
+    anna.get(place.host.url("/chat/" + room))
+    place.post(room, "before")
+    anna.wait_for("before")
+    dead = "sources.at(-1).onmessage = null;"
+    # Hours passed between two ticks of a timer.
+    anna.run(dead + """const real = Date.now;
+        Date.now = () => real.call(Date) + 3600000""")
+    place.post(room, "asleep")
+    anna.wait_for("asleep", seconds=12)
+    # Or somebody looks at the page again.
+    anna.wait("a stream", lambda: anna.run("return sources.at(-1).readyState")
+              == 1)
+    anna.run(dead + "live.heard -= 60000")
+    place.post(room, "looked at")
+    anna.run("document.dispatchEvent(new Event('visibilitychange'))")
+    anna.wait_for("looked at", seconds=3)
+    # Gallery hangs: streams open and say nothing.
+    pid = place.host.children("gallery")[0]
+    os.kill(pid, signal.SIGSTOP)
+    place.post(room, "without gallery")
+    anna.run("live.expect()")
+    anna.wait_for("without gallery", seconds=40)
+    os.kill(pid, signal.SIGCONT)
+    same(anna.texts(), ["before", "asleep", "looked at", "without gallery"])
 
 
 def test_ten_tabs(place):

@@ -5,6 +5,7 @@ are the functions test_NAME of the files beside this one; tests/web.bats says in
 its names what each is about.
 """
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -18,6 +19,8 @@ def main():
     name, folder = sys.argv[1:]
     test = next(getattr(part, "test_" + name) for part in
                 (talking, connection, seen) if hasattr(part, "test_" + name))
+    # Told to end, it leaves nothing behind.
+    signal.signal(signal.SIGTERM, lambda *ignored: sys.exit(1))
     place = Place(folder)
     try:
         test(place)
