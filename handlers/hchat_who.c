@@ -87,6 +87,22 @@ bool hchat_session(struct session *s)
 	return r >= 0;
 }
 
+/* A challenge that a browser knows makes it ask for a password by itself, in
+ * the midst of our page, which has a form for that. */
+static void turn_away(struct http_door *d)
+{
+	struct slice dest;
+
+	if (http_head_find(&d->http.head, "sec-fetch-dest", &dest)) {
+		http_reply(&d->http, 401);
+		http_field(
+		    &d->http, "WWW-Authenticate", "Session realm=\"parlance\"");
+		(void)http_text(&d->http, "guests may not speak here\n");
+		return;
+	}
+	(void)http_unauthorized(&d->http, "guests may not speak here");
+}
+
 bool hchat_sender(struct session *s)
 {
 	struct http_door *d = &s->door;
@@ -101,7 +117,7 @@ bool hchat_sender(struct session *s)
 		return false;
 	if (d->login.len || d->start.settings.guests)
 		return true;
-	(void)http_unauthorized(&d->http, "guests may not speak here");
+	turn_away(d);
 	return false;
 }
 

@@ -12,6 +12,7 @@ load hchat.bash
 
 setup_file() { chatfile_setup_file; }
 setup() { hchat_setup; }
+teardown() { [ ! -d "$BATS_TEST_TMPDIR/small" ] || umount "$BATS_TEST_TMPDIR/small"; }
 
 # --- rooms ---------------------------------------------------------------------
 
@@ -483,6 +484,11 @@ numbers() { sed -n 's/^id: //p' "$out" | tr '\n' ' '; }
 	export PARLANCE_GUESTS=no
 	send "$room" a "$GUEST"
 	the_answer_is 401
+	[[ $(field www-authenticate) == Basic* ]]
+	# A browser would ask for a password in the midst of the page.
+	send "$room" a "$GUEST" 'Sec-Fetch-Dest: empty'
+	the_answer_is 401
+	[[ $(field www-authenticate) == Session* ]]
 	send "$room" a
 	the_answer_is 401
 	send "$room" a "$AUTH"
@@ -809,4 +815,96 @@ numbers() { sed -n 's/^id: //p' "$out" | tr '\n' ' '; }
 	exec {lock}<&-
 	send lobby two
 	the_answer_is 200
+}
+
+@test "a full disk is 507 for a message and for a new room, and leaves nothing" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	small=$BATS_TEST_TMPDIR/small
+	mkdir "$small"
+	mount -t tmpfs -o size=1m tmpfs "$small" || skip "needs mount"
+	export STATE_DIRECTORY=$small
+	rooms=$small/rooms meta=$small/meta
+	send lobby one
+	the_answer_is 200
+	head -c 60000 /dev/zero | tr '\0' x >"$BATS_TEST_TMPDIR/long"
+	run -1 dd if=/dev/zero "of=$small/fill" bs=4k status=none
+	put_file /send/lobby "$BATS_TEST_TMPDIR/long"
+	the_answer_is 507
+	get /chat_create
+	the_answer_is 507
+	assert_equal "$(ls -A "$meta")" ''
+	rm "$small/fill"
+	put_file /send/lobby "$BATS_TEST_TMPDIR/long"
+	the_answer_is 200
+	create
+}
+
+@test "a room whose metadata cannot be synced is not made" {
+	command -v strace >/dev/null || skip "needs strace"
+	get /healthz # the key is there from now on
+	printf 'GET /chat_create HTTP/1.1\r\nHost: h\r\n\r\n' >"$in"
+	for n in 1 2; do
+		PARLANCE_SANDBOX=off run strace -f -qq -o "$BATS_TEST_TMPDIR/trace" \
+			-e trace=fsync -e inject="fsync:error=EIO:when=$n" \
+			"$chatfile" <"$in" 2>"$log"
+		assert_line --regexp '^HTTP/1.1 507 '
+		assert_equal "$(ls -A "$meta")" ''
+	done
+}
+
+# --- the first page, in all circumstances ------------------------------------------
+
+@test "after a boot, without any index, the first page counts all the same" {
+	create 'subject=Tea&listed=1'
+	send "$room" a
+	send "$room" b
+	rm -r "${RUNTIME_DIRECTORY:?}"
+	get /
+	the_answer_is 200
+	says '<span class="subject" dir="auto">Tea</span> <span class="count">2</span>'
+}
+
+@test "the first page shows the thousand rooms that were used last" {
+	for i in {1001..2005}; do
+		printf 'format=1\nsubject=room %d\nlisted=1\ncreated=2026-11-20T14:%02d:%02dZ\n' \
+			"$i" $((i % 3600 / 60)) $((i % 60)) \
+			>"$meta/$(printf '%032x' "$i")"
+	done
+	get /
+	the_answer_is 200
+	assert_equal "$(grep -c '<li>' "$body")" 1000
+}
+
+@test "metadata that cannot be read hides a room from the list, not from its guests" {
+	create 'subject=Tea&listed=1'
+	echo format=2 >"$meta/$room"
+	get /
+	run ! grep -q "$room" "$body"
+	get "/chat/$room"
+	the_answer_is 200
+	says '<title>Untitled</title>'
+}
+
+# --- one conversation --------------------------------------------------------------
+
+@test "what the chatfile door and the keeper say is heard here, and the reverse" {
+	create 'subject=Tea'
+	post() { # post TEXT
+		printf 'POST /rooms/%s.txt HTTP/1.1\r\n%s\r\nContent-Length: %d\r\n\r\n%s' \
+			"$room" "$AUTH" "${#1}" "$1" >"$in"
+		chatfile=$BUILD/handlers/chatfile run_in
+	}
+	post '\\o/ from chatfile'
+	the_answer_is 206
+	get "/msg/$room/1"
+	body_is '\\o/ from chatfile'
+	assert_equal "$(field chat-author)" username
+	"$BUILD/bin/parlance" room say -u username "$room" '\o/ from the keeper'
+	get "/msg/$room/2"
+	body_is '\\o/ from the keeper'
+	send "$room" '\\o/ from the web' "$GUEST"
+	post ''
+	says 'o/ from the web'
+	run -0 "$BUILD/bin/parlance" room tail -n 1 "$room"
+	assert_output --partial '\o/ from the web'
 }
