@@ -32,7 +32,8 @@ class Browser:
         options.add_argument("--user-data-dir=" + self.profile)
         options.add_argument("--window-size=%d,%d" % size)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        service = Service("/usr/bin/chromedriver", log_path=os.devnull)
+        service = Service("/usr/bin/chromedriver", log_path=os.devnull,
+                          env=dict(os.environ, HOME=self.profile))
         self.driver = webdriver.Chrome(options=options, service=service)
         self.screen(size, dark)
         self.cdp("Emulation.setLocaleOverride", locale="en-GB")
