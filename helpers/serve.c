@@ -205,7 +205,6 @@ static void set_up(
 	for (int i = 0; i < count; i++)
 		listen_at(s, addresses[i], true);
 	find_handlers(s);
-	children_prepare_or_die();
 	loop_open_or_die(s);
 	s->with_helpers = !inherited;
 	helpers_init(s);
@@ -261,6 +260,8 @@ int main(int argc, char **argv)
 		detach_end(ready);
 		say_listening(&s);
 	}
+	/* Now that the environment says where the log goes. */
+	children_prepare_or_die();
 	loop_run(&s);
 	return 0;
 }

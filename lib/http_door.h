@@ -6,7 +6,7 @@
  * routes, and nothing else.
  *
  *	static struct session { struct http_door door; ... } session;
- *	http_door_open(&s->door, "chatfile", rules, body, sizeof body);
+ *	http_door_open(&s->door, "chatfile", rules, NULL, body, sizeof body);
  *	return http_door_serve(&s->door, answer);
  *
  * It logs and exits: for programs only (as start.h).

@@ -137,12 +137,23 @@ client() { # client TEST [PORT]
 	[[ $stderr == *'Address already in use'* ]]
 }
 
-# In a mount namespace of its own, with a /dev that has a syslog.
-@test "where there is no journal the daemon's log goes to syslog" {
+# In a mount namespace of its own, with a /dev and a /run that have such a log.
+logs_to() { # logs_to syslog|journal
 	unshare -m true 2>/dev/null || skip "needs to unshare mounts"
 	mkdir "$BATS_TEST_TMPDIR/dev"
 	timeout -k 5 60 unshare -m bash "$BATS_TEST_DIRNAME/hchat_syslog.bash" \
-		"$BATS_TEST_TMPDIR/dev" >"$out"
+		"$1" "$BATS_TEST_TMPDIR/dev" >"$out"
+}
+
+@test "the daemon's log goes to the journal" {
+	logs_to journal
+	assert_equal "$(head -n 1 "$out")" parlance-serve
+	grep -qx '<6>event=listening door=hchat address=127.0.0.1:[0-9]*' "$out"
+	grep -q '^<6>door=hchat peer=127.0.0.1:[0-9]* event=index' "$out"
+}
+
+@test "where there is no journal the daemon's log goes to syslog" {
+	logs_to syslog
 	grep -qE '^<30>.* parlance-serve\[[0-9]+\]: event=listening door=hchat' \
 		"$out"
 	grep -qE '^<30>.* door=hchat peer=127.0.0.1:[0-9]+ event=index' "$out"
