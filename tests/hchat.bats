@@ -839,6 +839,25 @@ numbers() { sed -n 's/^id: //p' "$out" | tr '\n' ' '; }
 	create
 }
 
+@test "who sends when the disk fails to sync is told so, and the room is shut" {
+	command -v strace >/dev/null || skip "needs strace"
+	send lobby one
+	printf 'POST /send/lobby HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\ntwo' >"$in"
+	PARLANCE_SANDBOX=off run strace -qq -o "$BATS_TEST_TMPDIR/trace" \
+		-e trace=fdatasync -e inject=fdatasync:error=EIO \
+		"$chatfile" <"$in" 2>"$log"
+	assert_line --regexp '^HTTP/1.1 50[037] '
+	send lobby three
+	the_answer_is 503
+	ask HEAD /msg/lobby/2 </dev/null
+	the_answer_is 404
+	"$BUILD/bin/parlance" room check --repair lobby
+	send lobby three
+	the_answer_is 200
+	get /msg/lobby/2
+	body_is three
+}
+
 @test "a room whose metadata cannot be synced is not made" {
 	command -v strace >/dev/null || skip "needs strace"
 	get /healthz # the key is there from now on
