@@ -13,7 +13,7 @@ setup() {
 }
 
 scenario() {
-	run timeout -k 5 $((60 * TEST_SCALE)) python3 tests/fanout.py "$1"
+	run timeout -k 5 $((60 * TEST_SCALE)) python3 -B tests/fanout.py "$1"
 	assert_success
 }
 

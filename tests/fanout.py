@@ -5,79 +5,29 @@ Uses BUILD, STATE_DIRECTORY, RUNTIME_DIRECTORY and TEST_SCALE. Every process is
 a child that is ended on the way out. Fails by an exception.
 """
 import os
-import re
 import resource
 import shutil
 import signal
 import socket
 import stat
 import subprocess
-import sys
 import threading
-import time
 
-BUILD = os.environ["BUILD"]
-RUN = os.environ["RUNTIME_DIRECTORY"]
-SCALE = int(os.environ.get("TEST_SCALE", "1"))
+from helper_process import (
+    BUILD, PATIENCE, RUN, SCALE, HelperProcess, Systemd, children, connect,
+    main, socket_activated, use_run_folder, wait_until)
+
 FANOUT = BUILD + "/helpers/fanout"
 PRESENT = BUILD + "/tests/bin/presentctl"
-PATIENCE = 20
-children = []
 
 
-class Fanout:
-    """One fanout process, its log read line by line."""
-
-    def __init__(self, *command, env=None, wait="event=listening", **more):
-        self.log = []
-        self.news = threading.Condition()
-        self.process = subprocess.Popen(
-            command or [FANOUT], stderr=subprocess.PIPE, text=True,
-            env=dict(os.environ, **(env or {})), **more)
-        children.append(self.process)
-        self.pid = self.process.pid
-        threading.Thread(target=self.read_log, daemon=True).start()
-        if wait:
-            self.logged(wait)
-
-    def read_log(self):
-        for line in self.process.stderr:
-            with self.news:
-                self.log.append(line)
-                self.news.notify_all()
-
-    def logged(self, text):
-        with self.news:
-            assert self.news.wait_for(
-                lambda: any(text in line for line in self.log),
-                PATIENCE), (text, self.log)
-
-    def send(self, number):
-        self.process.send_signal(number)
-
-    def end(self, number=signal.SIGTERM):
-        self.send(number)
-        return self.process.wait(PATIENCE)
-
-    def stop(self):
-        self.send(signal.SIGSTOP)
-        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
-
-    def cpu(self):
-        fields = stat_of(self.pid).rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def stat_of(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        return f.read()
+class Fanout(HelperProcess):
+    program = FANOUT
 
 
 class Subscriber:
     def __init__(self, *commands, answers=None):
-        self.s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.s.settimeout(PATIENCE)
-        self.s.connect(f"/proc/self/fd/{run_folder}/fanout.sock")
+        self.s = connect("fanout.sock")
         for command in commands:
             self.s.send(command.encode())
         for answer in answers or []:
@@ -272,12 +222,7 @@ def slow():
         pass
     index.add()
     awake.hears("bell lobby")
-    assert memory(f.pid) < 20 * 1024, memory(f.pid)
-
-
-def memory(pid):
-    with open(f"/proc/{pid}/status") as status:
-        return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+    assert f.memory() < 20 * 1024, f.memory()
 
 
 def coalesced():
@@ -376,7 +321,7 @@ def no_descriptors():
     f = Fanout()
     index = Index()
     inside = [subscriber() for _ in range(5)]
-    used = len(os.listdir(f"/proc/{f.pid}/fd"))
+    used = f.descriptors()
     old = resource.prlimit(f.pid, resource.RLIMIT_NOFILE, (used, 4096))
     outside = Subscriber("sub lobby")
     f.logged("event=full")
@@ -391,13 +336,11 @@ def no_descriptors():
 
 
 def taken_away():
-    global run_folder
     f = Fanout()
     shutil.rmtree(RUN + "/index")
     assert f.process.wait(PATIENCE) == 111
     shutil.rmtree(RUN)
-    os.mkdir(RUN)
-    run_folder = os.open(RUN, os.O_PATH)
+    use_run_folder(RUN)
     f = Fanout()
     s = subscriber()
     Index().add()
@@ -405,29 +348,12 @@ def taken_away():
 
 
 def long_path():
-    global run_folder
     deep = RUN + "/" + "d" * 100 + "/" + "e" * 100
     Fanout(env={"RUNTIME_DIRECTORY": deep})
-    run_folder = os.open(deep, os.O_PATH)
+    use_run_folder(deep)
     s = subscriber()
     Index(folder=deep).add()
     s.hears("bell lobby")
-
-
-class Systemd:
-    """NOTIFY_SOCKET's other end."""
-
-    def __init__(self):
-        self.s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.s.settimeout(PATIENCE)
-        self.name = "@parlance-test-%d" % os.getpid()
-        self.s.bind("\0" + self.name[1:])
-
-    def hears(self, wanted):
-        while True:
-            text = self.s.recv(4096).decode()
-            if wanted in text.split("\n"):
-                return text
 
 
 def notifies():
@@ -453,9 +379,7 @@ def notifies():
 def activated():
     path = RUN + "/fanout.sock"
     os.makedirs(RUN, exist_ok=True)
-    f = Fanout("systemd-socket-activate", "--seqpacket", "-l", path,
-               *[f"-E{name}" for name in
-                 ["STATE_DIRECTORY", "RUNTIME_DIRECTORY"]], FANOUT,
+    f = Fanout(*socket_activated(FANOUT, "--seqpacket", "-l", path),
                wait="Listening on")
     s = Subscriber("sub lobby", answers=["ok lobby 0"])
     f.logged("event=listening from=systemd")
@@ -466,9 +390,7 @@ def activated():
 
 
 def wrong_socket():
-    f = Fanout("systemd-socket-activate", "-l", RUN + "/stream.sock",
-               *[f"-E{name}" for name in
-                 ["STATE_DIRECTORY", "RUNTIME_DIRECTORY"]], FANOUT,
+    f = Fanout(*socket_activated(FANOUT, "-l", RUN + "/stream.sock"),
                wait="Listening on")
     socket.socket(socket.AF_UNIX).connect(RUN + "/stream.sock")
     assert f.process.wait(PATIENCE) == 100
@@ -614,27 +536,5 @@ def churn_by_many():
     assert not there, heard[-5:]
 
 
-def wait_until(true):
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end
-
-
-run_folder = None
-
-
-def main():
-    global run_folder
-    os.makedirs(RUN, exist_ok=True)
-    run_folder = os.open(RUN, os.O_PATH)
-    try:
-        globals()[sys.argv[1]]()
-    finally:
-        for child in children:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-
-
 if __name__ == "__main__":
-    main()
+    main(globals())

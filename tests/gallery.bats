@@ -16,7 +16,7 @@ surroundings() { # surroundings FOLDER
 setup_file() {
 	surroundings "$BATS_FILE_TMPDIR"
 	# shellcheck disable=SC2016 # for the inner shell
-	timeout -k 5 150 bash -c 'python3 tests/gallery.py silent; echo $? >"$HOME/status"' \
+	timeout -k 5 150 bash -c 'python3 -B tests/gallery.py silent; echo $? >"$HOME/status"' \
 		>"$HOME/silent" 2>&1 </dev/null 3>&- &
 	echo $! >"$HOME/pid"
 }
@@ -29,7 +29,7 @@ teardown_file() {
 setup() { surroundings "$BATS_TEST_TMPDIR"; }
 
 scenario() {
-	run timeout -k 5 $((90 * TEST_SCALE)) python3 tests/gallery.py "$1"
+	run timeout -k 5 $((90 * TEST_SCALE)) python3 -B tests/gallery.py "$1"
 	assert_success
 }
 

@@ -16,70 +16,20 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import threading
 import time
 
-BUILD = os.environ["BUILD"]
+from helper_process import (
+    BUILD, PATIENCE, RUN, SCALE, HelperProcess, Systemd, children, connect,
+    main, socket_activated, use_run_folder, wait_until)
+
 STATE = os.environ["STATE_DIRECTORY"]
-RUN = os.environ["RUNTIME_DIRECTORY"]
-SCALE = int(os.environ.get("TEST_SCALE", "1"))
 GALLERY = BUILD + "/helpers/gallery"
 ROOMCTL = BUILD + "/tests/bin/roomctl"
-PATIENCE = 20
-children = []
-run_folder = None
 
 
-class Gallery:
-    """One gallery process, its log read line by line."""
-
-    def __init__(self, *command, env=None, wait="event=listening", **more):
-        self.log = []
-        self.news = threading.Condition()
-        self.process = subprocess.Popen(
-            command or [GALLERY], stderr=subprocess.PIPE, text=True,
-            env=dict(os.environ, **(env or {})), **more)
-        children.append(self.process)
-        self.pid = self.process.pid
-        threading.Thread(target=self.read_log, daemon=True).start()
-        if wait:
-            self.logged(wait)
-
-    def read_log(self):
-        for line in self.process.stderr:
-            with self.news:
-                self.log.append(line)
-                self.news.notify_all()
-
-    def logged(self, text):
-        with self.news:
-            assert self.news.wait_for(
-                lambda: any(text in line for line in self.log),
-                PATIENCE), (text, self.log)
-
-    def send(self, number):
-        self.process.send_signal(number)
-
-    def end(self, number=signal.SIGTERM):
-        self.send(number)
-        return self.process.wait(PATIENCE)
-
-    def stop(self):
-        self.send(signal.SIGSTOP)
-        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
-
-    def cpu(self):
-        with open(f"/proc/{self.pid}/stat") as f:
-            fields = f.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self):
-        with open(f"/proc/{self.pid}/status") as status:
-            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
-
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+class Gallery(HelperProcess):
+    program = GALLERY
 
 
 def pair():
@@ -98,9 +48,7 @@ class Caller:
     """A connection to gallery.sock."""
 
     def __init__(self):
-        self.s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.s.settimeout(PATIENCE)
-        self.s.connect(f"/proc/self/fd/{run_folder}/gallery.sock")
+        self.s = connect("gallery.sock")
 
     def say(self, text, *fds):
         if isinstance(text, str):
@@ -187,13 +135,6 @@ def ctl(*words):
 
 def add(room="lobby", count=1, size=12):
     ctl("append", room, count, size)
-
-
-def wait_until(true):
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end
-        select.select([], [], [], 0.01)
 
 
 # --- streams -----------------------------------------------------------------
@@ -415,7 +356,7 @@ def malformed():
             ["view lobby 1 -", fd, fd], ["view lobby 1 -", *[fd] * 60],
             ["x" * 600, fd], ["view lobby 1 \0", fd], ["view l\xf6 1 -", fd],
             ["view lobby 1 -", packets[0].fileno()],
-            ["view lobby 1 -", run_folder]]:
+            ["view lobby 1 -", os.open(RUN, os.O_PATH)]]:
         caller = Caller()
         caller.say(text, *fds)
         answer = caller.answer()
@@ -711,15 +652,13 @@ def restarts():
 
 
 def taken_away():
-    global run_folder
     g = Gallery()
     v = Viewer()
     shutil.rmtree(RUN + "/index")
     assert g.process.wait(PATIENCE) == 111
     v.ended()
     shutil.rmtree(RUN)
-    os.mkdir(RUN)
-    run_folder = os.open(RUN, os.O_PATH)
+    use_run_folder(RUN)
     Gallery()
     v = Viewer()
     add()
@@ -727,30 +666,13 @@ def taken_away():
 
 
 def long_path():
-    global run_folder
     deep = RUN + "/" + "d" * 100 + "/" + "e" * 100
     os.environ["RUNTIME_DIRECTORY"] = deep
     Gallery()
-    run_folder = os.open(deep, os.O_PATH)
+    use_run_folder(deep)
     v = Viewer()
     add()
     v.hears(1)
-
-
-class Systemd:
-    """NOTIFY_SOCKET's other end."""
-
-    def __init__(self):
-        self.s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.s.settimeout(PATIENCE)
-        self.name = "@parlance-test-%d" % os.getpid()
-        self.s.bind("\0" + self.name[1:])
-
-    def hears(self, wanted):
-        while True:
-            text = self.s.recv(4096).decode()
-            if wanted in text.split("\n"):
-                return text
 
 
 def notifies():
@@ -772,9 +694,7 @@ def notifies():
 
 def activated():
     path = RUN + "/gallery.sock"
-    g = Gallery("systemd-socket-activate", "--seqpacket", "-l", path,
-                *[f"-E{name}" for name in
-                  ["STATE_DIRECTORY", "RUNTIME_DIRECTORY"]], GALLERY,
+    g = Gallery(*socket_activated(GALLERY, "--seqpacket", "-l", path),
                 wait="Listening on")
     v = Viewer()
     g.logged("event=listening from=systemd")
@@ -917,18 +837,5 @@ def web_restarts():
     assert serve.end() == 0
 
 
-def main():
-    global run_folder
-    os.makedirs(RUN, exist_ok=True)
-    run_folder = os.open(RUN, os.O_PATH)
-    try:
-        globals()[sys.argv[1]]()
-    finally:
-        for child in children:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-
-
 if __name__ == "__main__":
-    main()
+    main(globals())
