@@ -24,6 +24,7 @@
 
 #include "lib/clock.h"
 #include "lib/parse.h"
+#include "rounds.h"
 
 #define CLIENTS 4
 #define ROUND_MS 1000
@@ -115,32 +116,15 @@ static double measure(const struct target *t, uint64_t *counts)
 	return (double)sum * 1000 / (double)(clock_ms() - begin);
 }
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(double *values, size_t n)
-{
-	qsort(values, n, sizeof *values, by_size);
-	return values[n / 2];
-}
-
 int main(int argc, char **argv)
 {
 	static struct target targets[TARGETS_MOST];
 	uint64_t rounds = 9, *counts;
 	double last;
-	int n, c;
+	int n;
 
-	while ((c = getopt(argc, argv, "n:")) >= 0)
-		if (c != 'n' ||
-		    parse_u64(optarg, strlen(optarg), ROUNDS_MOST, &rounds) < 0)
-			return 100;
-	n = argc - optind;
-	if (n < 1 || n > TARGETS_MOST || !rounds)
+	n = rounds_options(argc, argv, ROUNDS_MOST, TARGETS_MOST, &rounds);
+	if (n < 0)
 		return 100;
 	for (int i = 0; i < n; i++)
 		parse_target(argv[optind + i], &targets[i]);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "lib/parse.h"
+#include "rounds.h"
 
 #define ROUNDS_MOST 99
 #define TARGETS_MOST 4
@@ -125,25 +126,14 @@ static double fetch(struct target *t)
 	return (double)t->size / 1e6 / (now() - begin);
 }
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 int main(int argc, char **argv)
 {
 	static struct target targets[TARGETS_MOST];
 	uint64_t rounds = 15;
-	int n, c;
+	int n;
 
-	while ((c = getopt(argc, argv, "n:")) >= 0)
-		if (c != 'n' ||
-		    parse_u64(optarg, strlen(optarg), ROUNDS_MOST, &rounds) < 0)
-			return 100;
-	n = argc - optind;
-	if (n < 1 || n > TARGETS_MOST || !rounds)
+	n = rounds_options(argc, argv, ROUNDS_MOST, TARGETS_MOST, &rounds);
+	if (n < 0)
 		return 100;
 	for (int i = 0; i < n; i++) {
 		parse_target(argv[optind + i], &targets[i]);

@@ -6,23 +6,18 @@
  *
  * To be had: at most 300 kB for a handler.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "lib/limits.h"
 #include "lib/parse.h"
 
 #define MOST 1000
-
-extern char **environ;
 
 struct child {
 	pid_t pid;
@@ -42,22 +37,9 @@ static void fail(const char *what)
 
 static void start(struct child *c, const char *program)
 {
-	posix_spawn_file_actions_t actions;
-	char *argv[] = {(char *)program, NULL};
-	int fd[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
-		fail("socketpair");
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_adddup2(&actions, fd[1], 0);
-	(void)posix_spawn_file_actions_adddup2(&actions, fd[1], 1);
-	(void)posix_spawn_file_actions_addopen(
-	    &actions, 2, "/dev/null", O_WRONLY, 0);
-	if (posix_spawn(&c->pid, program, &actions, NULL, argv, environ) != 0)
-		fail("no such program");
-	(void)posix_spawn_file_actions_destroy(&actions);
-	(void)close(fd[1]);
-	c->fd = fd[0];
+	c->pid = child_connected(program, &c->fd);
+	if (c->pid < 0)
+		fail(strerror(-c->pid));
 }
 
 static void sync_once(const struct child *c)
@@ -75,18 +57,10 @@ static void sync_once(const struct child *c)
 /* kB, or exits. */
 static long pss(const struct child *c)
 {
-	char path[64], line[256];
-	long kb = -1;
-	FILE *file;
+	long kb = child_pss_kb(c->pid);
 
-	(void)snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)c->pid);
-	file = fopen(path, "re");
-	while (file && kb < 0 && fgets(line, sizeof line, file))
-		if (memcmp(line, "Pss:", 4) == 0)
-			kb = strtol(line + 4, NULL, 10);
 	if (kb < 0)
 		fail("no smaps_rollup");
-	(void)fclose(file);
 	return kb;
 }
 

@@ -8,10 +8,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <netinet/tcp.h>
-#include <spawn.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "lib/clock.h"
 #include "lib/parse.h"
+#include "rounds.h"
 
 #define ROUNDS 15
 #define REQUESTS 1000
-
-extern char **environ;
 
 struct target {
 	const char *path;
@@ -75,34 +72,21 @@ static int connected(int *ret_theirs)
 
 static pid_t start(const char *handler, int client)
 {
-	posix_spawn_file_actions_t actions;
-	char *argv[] = {(char *)handler, NULL};
-	pid_t pid;
+	pid_t pid = child_spawn(handler, client);
 
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_adddup2(&actions, client, 0);
-	(void)posix_spawn_file_actions_adddup2(&actions, client, 1);
-	(void)posix_spawn_file_actions_addopen(
-	    &actions, 2, "/dev/null", O_WRONLY, 0);
-	if (posix_spawn(&pid, handler, &actions, NULL, argv, environ) != 0)
-		fail("no such handler");
-	(void)posix_spawn_file_actions_destroy(&actions);
+	if (pid < 0)
+		fail(strerror(-pid));
 	(void)close(client);
 	return pid;
 }
 
 /* Nanoseconds that the process has run. */
-static uint64_t cpu(pid_t pid)
+static int64_t cpu(pid_t pid)
 {
-	char path[64];
-	uint64_t ns = 0;
-	FILE *file;
+	int64_t ns = child_cpu_ns(pid);
 
-	(void)snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
-	file = fopen(path, "re");
-	if (!file || fscanf(file, "%" SCNu64, &ns) != 1)
+	if (ns < 0)
 		fail("no schedstat");
-	(void)fclose(file);
 	return ns;
 }
 
@@ -147,24 +131,17 @@ static double round_of(struct target *t)
 			      (double)(to.tv_nsec - from.tv_nsec) / 1e9);
 }
 
-static int by_size(const void *a, const void *b)
+/* The first round does not count. */
+static double rate_of(struct target *t)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* The rate in the middle; the first round does not count. */
-static double median(struct target *t)
-{
-	qsort(t->rates + 1, ROUNDS, sizeof(double), by_size);
-	return t->rates[1 + ROUNDS / 2];
+	return median(t->rates + 1, ROUNDS);
 }
 
 int main(int argc, char **argv)
 {
 	static struct target ours = {.path = "/msg/lobby/1"}, theirs;
-	uint64_t port, before = 0;
+	uint64_t port;
+	int64_t before = 0;
 	double rate, beside;
 	int client;
 	pid_t pid;
@@ -183,8 +160,8 @@ int main(int argc, char **argv)
 		theirs.rates[i] = round_of(&theirs);
 	}
 	before = cpu(pid) - before;
-	rate = median(&ours);
-	beside = median(&theirs);
+	rate = rate_of(&ours);
+	beside = rate_of(&theirs);
 	printf("msg: %zu bytes: %.1f us of CPU a request, %.0f/s; a static "
 	       "file of %zu bytes %.0f/s; ratio %.2f\n",
 	    ours.size, (double)before / 1000 / (ROUNDS * REQUESTS), rate,

@@ -5,9 +5,7 @@
  * its memory for each (to be had: 2 kB at most, kernel sockets apart), hand-
  * overs a second, and processor time while nothing happens.
  */
-#include <fcntl.h>
-
-#include "lib/io.h"
+#include "child.h"
 #include "streams.h"
 
 #define STREAMS_MOST 19000
@@ -16,16 +14,11 @@
 /* Bytes that are this process' alone, or its share. */
 static double memory(pid_t pid)
 {
-	char path[64], text[4096], *at;
-	ssize_t n;
+	long kb = child_pss_kb(pid);
 
-	(void)snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
-	n = io_read_file(AT_FDCWD, path, text, sizeof text - 1);
-	if (n < 0)
-		fail(path, (int)n);
-	text[n] = '\0';
-	at = strstr(text, "\nPss:");
-	return at ? strtod(at + 5, NULL) * 1024 : 0;
+	if (kb < 0)
+		fail("smaps_rollup", (int)kb);
+	return (double)kb * 1024;
 }
 
 static double processor_ms(pid_t pid)

@@ -8,16 +8,15 @@
  * mean PSS of a hanging one (to be had: at most 300 kB).
  */
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/epoll.h>
 
+#include "child.h"
 #include "lib/io.h"
+#include "rounds.h"
 #include "streams.h"
 
 #define POLLS_MOST 5000
 #define ROUNDS_MOST 1000
-
-extern char **environ;
 
 struct poller {
 	pid_t pid;
@@ -33,40 +32,18 @@ struct bench {
 	int poll;
 };
 
-static pid_t start(const char *program, int fd)
-{
-	posix_spawn_file_actions_t actions;
-	char *argv[] = {(char *)program, NULL};
-	pid_t pid;
-
-	(void)posix_spawn_file_actions_init(&actions);
-	if (fd >= 0) {
-		(void)posix_spawn_file_actions_adddup2(&actions, fd, 0);
-		(void)posix_spawn_file_actions_adddup2(&actions, fd, 1);
-	}
-	(void)posix_spawn_file_actions_addopen(
-	    &actions, 2, "/dev/null", O_WRONLY, 0);
-	if (posix_spawn(&pid, program, &actions, NULL, argv, environ) != 0)
-		fail(program, errno);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return pid;
-}
-
 static void start_pollers(struct bench *b, const char *hchat)
 {
 	b->pollers = table(b->count, sizeof *b->pollers);
 	b->poll = epoll_create1(EPOLL_CLOEXEC);
 	for (size_t i = 0; i < b->count; i++) {
 		struct epoll_event e = {.events = EPOLLIN, .data.u64 = i};
-		int ends[2];
+		struct poller *p = &b->pollers[i];
 
-		must("socketpair",
-		    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
-		b->pollers[i].pid = start(hchat, ends[1]);
-		b->pollers[i].fd = ends[0];
-		(void)close(ends[1]);
-		must("epoll_ctl",
-		    epoll_ctl(b->poll, EPOLL_CTL_ADD, ends[0], &e));
+		p->pid = child_connected(hchat, &p->fd);
+		if (p->pid < 0)
+			fail(hchat, p->pid);
+		must("epoll_ctl", epoll_ctl(b->poll, EPOLL_CTL_ADD, p->fd, &e));
 	}
 }
 
@@ -125,13 +102,6 @@ static int by_time(const void *a, const void *b)
 	return x->time < y->time ? -1 : x->time > y->time;
 }
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* The times of this round's last and median answers. */
 static void round_trip(struct bench *b, double *ret_last, double *ret_middle)
 {
@@ -161,16 +131,11 @@ static void round_trip(struct bench *b, double *ret_last, double *ret_middle)
 
 static double pss_kb(pid_t pid)
 {
-	char path[64], text[4096], *at;
-	ssize_t n;
+	long kb = child_pss_kb(pid);
 
-	(void)snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
-	n = io_read_file(AT_FDCWD, path, text, sizeof text - 1);
-	if (n < 0)
-		fail(path, (int)n);
-	text[n] = '\0';
-	at = strstr(text, "\nPss:");
-	return at ? strtod(at + 5, NULL) : 0;
+	if (kb < 0)
+		fail("smaps_rollup", (int)kb);
+	return (double)kb;
 }
 
 /* After they had the time to give back what they can. */
@@ -195,12 +160,6 @@ static void end(struct bench *b)
 	gallery_stop(b->fanout);
 }
 
-static double median(double *values, size_t n)
-{
-	qsort(values, n, sizeof *values, by_size);
-	return values[n / 2];
-}
-
 int main(int argc, char **argv)
 {
 	static struct bench b;
@@ -212,7 +171,9 @@ int main(int argc, char **argv)
 		fail("usage: polls HCHAT FANOUT ...", EINVAL);
 	b.count = number(argc, argv, 3, POLLS_MOST, 500);
 	stage_open(&b.stage, NULL);
-	b.fanout = start(argv[2], -1);
+	b.fanout = child_spawn(argv[2], -1);
+	if (b.fanout < 0)
+		fail(argv[2], b.fanout);
 	start_pollers(&b, argv[1]);
 	for (size_t i = 0; i < rounds; i++)
 		round_trip(&b, &last[i], &middle[i]);

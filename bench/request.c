@@ -10,25 +10,19 @@
  *
  * To be had: post under 200 us of CPU.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "lib/clock.h"
 #include "lib/parse.h"
 
 #define AUTH "Authorization: Basic YmVuY2g6cGFzc3dvcmQ=\r\n"
 #define TEXT "the quick brown fox jumps over the lazy dog, and says so here\n"
-
-extern char **environ;
 
 struct bench {
 	pid_t pid;
@@ -45,36 +39,18 @@ static void fail(const char *what)
 
 static void start(struct bench *b, const char *handler)
 {
-	posix_spawn_file_actions_t actions;
-	char *argv[] = {(char *)handler, NULL};
-	int fd[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
-		fail("socketpair");
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_adddup2(&actions, fd[1], 0);
-	(void)posix_spawn_file_actions_adddup2(&actions, fd[1], 1);
-	(void)posix_spawn_file_actions_addopen(
-	    &actions, 2, "/dev/null", O_WRONLY, 0);
-	if (posix_spawn(&b->pid, handler, &actions, NULL, argv, environ) != 0)
-		fail("no such handler");
-	(void)posix_spawn_file_actions_destroy(&actions);
-	(void)close(fd[1]);
-	b->fd = fd[0];
+	b->pid = child_connected(handler, &b->fd);
+	if (b->pid < 0)
+		fail(strerror(-b->pid));
 }
 
 /* Nanoseconds that the handler has run. */
-static uint64_t cpu(const struct bench *b)
+static int64_t cpu(const struct bench *b)
 {
-	char path[64];
-	uint64_t ns = 0;
-	FILE *file;
+	int64_t ns = child_cpu_ns(b->pid);
 
-	(void)snprintf(path, sizeof path, "/proc/%d/schedstat", (int)b->pid);
-	file = fopen(path, "re");
-	if (!file || fscanf(file, "%" SCNu64, &ns) != 1)
+	if (ns < 0)
 		fail("no schedstat");
-	(void)fclose(file);
 	return ns;
 }
 
@@ -125,8 +101,7 @@ static void ask(struct bench *b, const char *method, const char *text)
 static void measure(struct bench *b, const char *name, const char *method,
     const char *text, uint64_t count)
 {
-	uint64_t before;
-	int64_t ms;
+	int64_t before, ms;
 
 	for (int i = 0; i < 20; i++)
 		ask(b, method, text);

@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 
 #include "lib/events.h"
+#include "rounds.h"
 #include "streams.h"
 
 #define ROUNDS_MOST 10000
@@ -178,13 +179,6 @@ static void take_all(struct audience *a, double began)
 		for (int i = 0; i < n; i++)
 			left -= take(a, events[i].data.u64, began);
 	}
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 static double quantile(double *values, size_t n, double q)

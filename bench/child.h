@@ -1,0 +1,97 @@
+/* What benchmarks share that start a process and look at what it costs. */
+#ifndef CHILD_H
+#define CHILD_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "lib/io.h"
+
+extern char **environ;
+
+/*
+ * Starts program with fd as standard input and output (with this process' own
+ * for -1), its log going to /dev/null. Returns its id, for the caller to await,
+ * or -errno. fd stays the caller's.
+ */
+static inline pid_t child_spawn(const char *program, int fd)
+{
+	posix_spawn_file_actions_t actions;
+	char *argv[] = {(char *)program, NULL};
+	pid_t pid;
+	int r;
+
+	(void)posix_spawn_file_actions_init(&actions);
+	if (fd >= 0) {
+		(void)posix_spawn_file_actions_adddup2(&actions, fd, 0);
+		(void)posix_spawn_file_actions_adddup2(&actions, fd, 1);
+	}
+	(void)posix_spawn_file_actions_addopen(
+	    &actions, 2, "/dev/null", O_WRONLY, 0);
+	r = posix_spawn(&pid, program, &actions, NULL, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return r ? -r : pid;
+}
+
+/*
+ * The same on one end of a new pair of stream sockets; the other one, for the
+ * caller to close, is in *ret_fd.
+ */
+static inline pid_t child_connected(const char *program, int *ret_fd)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	pid = child_spawn(program, ends[1]);
+	(void)close(ends[1]);
+	if (pid < 0)
+		(void)close(ends[0]);
+	else
+		*ret_fd = ends[0];
+	return pid;
+}
+
+/* Nanoseconds that it has run, or -errno. */
+static inline int64_t child_cpu_ns(pid_t pid)
+{
+	char path[64];
+	int64_t ns = -ENODATA;
+	FILE *file;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	if (fscanf(file, "%" SCNd64, &ns) != 1)
+		ns = -ENODATA;
+	(void)fclose(file);
+	return ns;
+}
+
+/* kB that are its own, or its share (PSS); or -errno. */
+static inline long child_pss_kb(pid_t pid)
+{
+	char path[64], text[4096], *at;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+	n = io_read_file(AT_FDCWD, path, text, sizeof text - 1);
+	if (n < 0)
+		return (long)n;
+	text[n] = '\0';
+	at = strstr(text, "\nPss:");
+	return at ? strtol(at + 5, NULL, 10) : -ENODATA;
+}
+
+#endif
