@@ -358,22 +358,11 @@ def long_path():
 
 def notifies():
     systemd = Systemd()
-    env = {"NOTIFY_SOCKET": systemd.name, "WATCHDOG_USEC": "200000"}
-    f = Fanout(env=env)
-    systemd.hears("READY=1")
-    for _ in range(5):
-        systemd.hears("WATCHDOG=1")
-    second = Fanout(env=env, wait="event=standby")
-    assert "STATUS=Standing by" in systemd.hears("READY=1")
+    f, second = systemd.starts_two(Fanout)
     f.stop()
     for _ in range(5):
         systemd.hears("WATCHDOG=1")
-    f.end(signal.SIGKILL)
-    second.logged("event=listening")
-    systemd.hears("READY=1")
-    systemd.hears("WATCHDOG=1")
-    assert second.end() == 0
-    systemd.hears("STOPPING=1")
+    systemd.sees_take_over(f, second)
 
 
 def activated():

@@ -605,33 +605,50 @@ def switches(g):
                              status.read())[1])
 
 
+class Browsing:
+    """Threads that view by view(LAST NUMBER) until each has had count messages,
+    once each, anew whenever a stream ends or view raises again."""
+
+    def __init__(self, threads, count, again, view):
+        self.count, self.again, self.view = count, again, view
+        self.failed = []
+        self.threads = [threading.Thread(target=self.browse, daemon=True)
+                        for _ in range(threads)]
+        for t in self.threads:
+            t.start()
+
+    def browse(self):
+        last = 0
+        try:
+            while last < self.count:
+                try:
+                    v = self.view(last)
+                except self.again:
+                    continue
+                while v.last < self.count and v.next() is not None:
+                    pass
+                last = v.last
+                v.close()
+        except Exception as e:
+            self.failed.append(e)
+            raise
+
+    def end(self):
+        for t in self.threads:
+            t.join(PATIENCE)
+            assert not t.is_alive()
+        assert not self.failed, self.failed
+
+
 def restarts():
     """As browsers do: gallery is killed again and again, they reconnect, and
     have every message once."""
     rounds, each = 10 * SCALE, 30
     count = rounds * each
-    failed = []
-
-    def browse():
-        last = 0
-        try:
-            while last < count:
-                try:
-                    v = Viewer(number=last + 1, answer=None)
-                except OSError:
-                    continue  # no gallery: the handler would go on by itself
-                while v.last < count and v.next() is not None:
-                    pass
-                last = v.last
-                v.close()
-        except Exception as e:
-            failed.append(e)
-            raise
-
-    browsers = [threading.Thread(target=browse, daemon=True) for _ in range(8)]
     g, spare = Gallery(), Gallery(wait="event=standby")
-    for b in browsers:
-        b.start()
+    # Without a gallery the handler would go on by itself.
+    browsers = Browsing(8, count, OSError, lambda last: Viewer(
+        number=last + 1, answer=None))
     for i in range(rounds):
         writer = subprocess.Popen(
             [ROOMCTL, "append", "lobby", str(each), "2000"],
@@ -645,10 +662,7 @@ def restarts():
         spare = Gallery(wait="event=standby")
         writer.communicate()
         assert writer.returncode == 0
-    for b in browsers:
-        b.join(PATIENCE)
-        assert not b.is_alive()
-    assert not failed, failed
+    browsers.end()
 
 
 def taken_away():
@@ -677,19 +691,8 @@ def long_path():
 
 def notifies():
     systemd = Systemd()
-    env = {"NOTIFY_SOCKET": systemd.name, "WATCHDOG_USEC": "200000"}
-    g = Gallery(env=env)
-    systemd.hears("READY=1")
-    for _ in range(5):
-        systemd.hears("WATCHDOG=1")
-    second = Gallery(env=env, wait="event=standby")
-    assert "STATUS=Standing by" in systemd.hears("READY=1")
-    g.end(signal.SIGKILL)
-    second.logged("event=listening")
-    systemd.hears("READY=1")
-    systemd.hears("WATCHDOG=1")
-    assert second.end() == 0
-    systemd.hears("STOPPING=1")
+    g, second = systemd.starts_two(Gallery)
+    systemd.sees_take_over(g, second)
 
 
 def activated():
@@ -802,27 +805,9 @@ def web_restarts():
     serve = Serve()
     kills, each = 4, 20 * SCALE
     count = (2 * kills + 1) * each
-    failed = []
-
-    def browse():
-        last = 0
-        try:
-            while last < count:
-                try:
-                    b = Browser(serve.port, last=last)
-                except ConnectionError:
-                    continue  # killed with the stream's beginning
-                while b.last < count and b.next() is not None:
-                    pass
-                last = b.last
-                b.close()
-        except Exception as e:
-            failed.append(e)
-            raise
-
-    browsers = [threading.Thread(target=browse, daemon=True) for _ in range(6)]
-    for b in browsers:
-        b.start()
+    # It may be killed with the stream's beginning.
+    browsers = Browsing(6, count, ConnectionError, lambda last: Browser(
+        serve.port, last=last))
     for _ in range(kills):
         add(count=each, size=3000)
         # serve waits longer each time: some streams are handlers' own.
@@ -830,10 +815,7 @@ def web_restarts():
         os.kill(serve.processes()["gallery"], signal.SIGKILL)
         add(count=each, size=3000)
     add(count=each)
-    for b in browsers:
-        b.join(PATIENCE)
-        assert not b.is_alive()
-    assert not failed, failed
+    browsers.end()
     assert serve.end() == 0
 
 

@@ -88,6 +88,25 @@ class Systemd:
             if wanted in text.split("\n"):
                 return text
 
+    def starts_two(self, kind):
+        """One that tells of its readiness and life, one that stands by."""
+        env = {"NOTIFY_SOCKET": self.name, "WATCHDOG_USEC": "200000"}
+        first = kind(env=env)
+        self.hears("READY=1")
+        for _ in range(5):
+            self.hears("WATCHDOG=1")
+        second = kind(env=env, wait="event=standby")
+        assert "STATUS=Standing by" in self.hears("READY=1")
+        return first, second
+
+    def sees_take_over(self, first, second):
+        first.end(signal.SIGKILL)
+        second.logged("event=listening")
+        self.hears("READY=1")
+        self.hears("WATCHDOG=1")
+        assert second.end() == 0
+        self.hears("STOPPING=1")
+
 
 def socket_activated(program, *options):
     """The command by which program gets its socket as from systemd."""
