@@ -29,6 +29,7 @@
 #include "lib/parse.h"
 #include "lib/room.h"
 #include "lib/state.h"
+#include "rounds.h"
 
 #define WRITERS 16
 #define ROUNDS_MOST 100
@@ -156,19 +157,12 @@ static double run(struct bench *b, enum way way, uint64_t round)
 	return (double)b->round->appended * 1000 / (double)(clock_ms() - start);
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(const double *values, size_t n)
+static double middle(const double *values, size_t n)
 {
 	double sorted[ROUNDS_MOST];
 
 	memcpy(sorted, values, n * sizeof *values);
-	qsort(sorted, n, sizeof *sorted, compare);
+	qsort(sorted, n, sizeof *sorted, by_size);
 	return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
 }
 
@@ -187,7 +181,7 @@ static void rounds(struct bench *b, uint64_t n)
 	}
 	printf("append: room is %.2f of bare (at least 0.8), "
 	       "%.2f of inside (more than 1)\n",
-	    median(to_bare, n), median(to_inside, n));
+	    middle(to_bare, n), middle(to_inside, n));
 }
 
 static uint64_t number(int argc, char **argv, int i, uint64_t otherwise)

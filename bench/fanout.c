@@ -26,6 +26,7 @@
 #include "lib/live.h"
 #include "lib/parse.h"
 #include "lib/state.h"
+#include "rounds.h"
 
 #define ROOM "bench"
 #define ROUNDS 200
@@ -211,20 +212,12 @@ static void round_once(struct bench *b, enum way way, int64_t number)
 	b->cpu[way][number] = (double)-cpu_from / 1000 / (double)b->subscribers;
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(const double *values, uint64_t n)
+static double median_of(const double *values, uint64_t n)
 {
 	static double sorted[ROUNDS_MOST];
 
 	memcpy(sorted, values, n * sizeof *sorted);
-	qsort(sorted, n, sizeof *sorted, compare);
-	return sorted[n / 2];
+	return median(sorted, n);
 }
 
 static double median_ratio(double (*values)[ROUNDS_MOST], uint64_t n)
@@ -241,8 +234,9 @@ static void report(struct bench *b)
 	for (int way = 0; way < WAYS; way++)
 		printf("fanout: %-6s %7.0f us to the last of %ju, "
 		       "%5.2f us of CPU a delivery\n",
-		    names[way], median(b->wake[way], b->rounds),
-		    (uintmax_t)b->subscribers, median(b->cpu[way], b->rounds));
+		    names[way], median_of(b->wake[way], b->rounds),
+		    (uintmax_t)b->subscribers,
+		    median_of(b->cpu[way], b->rounds));
 	printf("fanout: ratio fanout:bare of %ju rounds: wake-up %.2f, "
 	       "CPU %.2f\n",
 	    (uintmax_t)b->rounds, median_ratio(b->wake, b->rounds),

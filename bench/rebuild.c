@@ -19,6 +19,7 @@
 #include "lib/parse.h"
 #include "lib/room.h"
 #include "lib/state.h"
+#include "rounds.h"
 
 #define ROUNDS_MOST 100
 #define ROOM "rebuild"
@@ -102,13 +103,6 @@ static double run_wc(struct bench *b)
 	return now_ms() - start;
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void rounds(struct bench *b, uint64_t n)
 {
 	double ratio[ROUNDS_MOST] = {0}, wc, open;
@@ -123,7 +117,7 @@ static void rounds(struct bench *b, uint64_t n)
 		       "wc -l %.0f ms\n",
 		    open, (uintmax_t)records, wc);
 	}
-	qsort(ratio, n, sizeof *ratio, compare);
+	qsort(ratio, n, sizeof *ratio, by_size);
 	printf("rebuild: %.2f of wc -l (at most 4)\n",
 	    (ratio[(n - 1) / 2] + ratio[n / 2]) / 2);
 }
