@@ -210,11 +210,6 @@ $(BUILD)/tests/bin/%: $(BUILD)/tests/bin/%.o $(LIB)
 
 $(BUILD)/tests/bin/powercut.o: OURS += -I/usr/include/fuse3
 
-# What others are compared with: as little as a program can be.
-$(BUILD)/bench/static_%: bench/static_%.c
-	@mkdir -p $(@D)
-	$(Q)$(CC) -O2 -static -o $@ $<
-
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(link) $(LIBS) $(LIBS_helpers)
