@@ -9,21 +9,11 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "hash.h"
 
 #define HASH_BYTES 32
 
 _Static_assert(AUTH_CACHE_NAME == 2 * HASH_BYTES + 1, "hex and a NUL");
-
-/* With its length in front, so that no two lists of parts hash alike. */
-static void hash_part(
-    crypto_generichash_state *hash, const void *part, size_t len)
-{
-	uint64_t length = len;
-
-	(void)crypto_generichash_update(
-	    hash, (const unsigned char *)&length, sizeof length);
-	(void)crypto_generichash_update(hash, part, len);
-}
 
 void auth_cache_name(const struct auth *auth, const struct store_user *user,
     const char *password, size_t len, char ret_name[AUTH_CACHE_NAME])

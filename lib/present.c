@@ -239,17 +239,12 @@ int present_read(
 int present_each_key(
     const struct present *p, int (*f)(void *arg, const char *key), void *arg)
 {
-	int fd = openat(p->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = NULL;
 	struct dirent *entry;
-	int r = 0;
+	int r = state_folder_list(p->folder, &dir);
 
-	if (!dir) {
-		r = -errno;
-		if (fd >= 0)
-			(void)close(fd);
+	if (r < 0)
 		return r;
-	}
 	while (r == 0 && (errno = 0, entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			r = f(arg, entry->d_name);

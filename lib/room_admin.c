@@ -30,22 +30,18 @@ static bool is_room_file(const struct dirent *entry, char *name)
 int rooms_each(
     const struct rooms *rooms, int (*f)(void *arg, const char *name), void *arg)
 {
-	/* Not rooms->rooms itself: its offset is shared with our parent. */
-	int fd = openat(rooms->rooms, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = NULL;
 	char name[LIMIT_ROOM_NAME + 1];
 	struct dirent *entry;
-	int r = 0;
+	int r = state_folder_list(rooms->rooms, &dir);
 
-	if (!dir) {
-		r = -errno;
-		if (fd >= 0)
-			(void)close(fd);
+	if (r < 0)
 		return r;
-	}
-	while (r == 0 && (entry = readdir(dir)))
+	while (r == 0 && (errno = 0, entry = readdir(dir)))
 		if (is_room_file(entry, name))
 			r = f(arg, name);
+	if (r == 0 && errno)
+		r = -errno;
 	(void)closedir(dir);
 	return r;
 }

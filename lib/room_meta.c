@@ -105,23 +105,20 @@ bool room_is_chat(const struct rooms *rooms, const char *name, size_t len)
 int rooms_each_listed(const struct rooms *rooms,
     int (*f)(void *arg, const char *id, const struct room_meta *), void *arg)
 {
-	int fd = openat(rooms->meta, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = NULL;
 	struct room_meta meta;
 	struct dirent *entry;
-	int r = 0;
+	int r = state_folder_list(rooms->meta, &dir);
 
-	if (!dir) {
-		r = -errno;
-		if (fd >= 0)
-			(void)close(fd);
+	if (r < 0)
 		return r;
-	}
-	while (r == 0 && (entry = readdir(dir)))
+	while (r == 0 && (errno = 0, entry = readdir(dir)))
 		if (room_name_is_id(entry->d_name, strlen(entry->d_name)) &&
 		    room_meta_read(rooms, entry->d_name, &meta) == 0 &&
 		    meta.listed)
 			r = f(arg, entry->d_name, &meta);
+	if (r == 0 && errno)
+		r = -errno;
 	(void)closedir(dir);
 	return r;
 }

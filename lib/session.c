@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "footer.h"
+#include "hash.h"
 #include "parse.h"
 
 #define MAC_BYTES (SESSION_MAC / 2)
@@ -14,17 +15,6 @@
 _Static_assert(STATE_KEY_BYTES >= crypto_generichash_KEYBYTES_MIN &&
 		   STATE_KEY_BYTES <= crypto_generichash_KEYBYTES_MAX,
     "the host's key is a key of BLAKE2b");
-
-/* With its length in front, so that no two lists of parts hash alike. */
-static void hash_part(
-    crypto_generichash_state *hash, const void *part, size_t len)
-{
-	uint64_t length = len;
-
-	(void)crypto_generichash_update(
-	    hash, (const unsigned char *)&length, sizeof length);
-	(void)crypto_generichash_update(hash, part, len);
-}
 
 /* One key for two things: each says first what it is for. */
 static void hash_begin(crypto_generichash_state *hash,

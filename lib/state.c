@@ -434,6 +434,21 @@ int state_folder(int directory, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+int state_folder_list(int folder, DIR **ret)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	*ret = fdopendir(fd);
+	if (*ret)
+		return 0;
+	r = -errno;
+	(void)close(fd);
+	return r;
+}
+
 int state_secret(
     int dir, const char *name, unsigned char *ret_bytes, size_t len)
 {

@@ -13,6 +13,7 @@
 #ifndef STATE_H
 #define STATE_H
 
+#include <dirent.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -46,6 +47,11 @@ void state_close(struct state *);
 /* Opens a folder of either directory for *at() calls (O_PATH|O_DIRECTORY):
  * a descriptor, or -errno. The folders all exist once state_open returned. */
 int state_folder(int directory, const char *name);
+
+/* Opens a folder for readdir(3), anew: its own descriptor may be shared with
+ * other processes, and with it the offset. 0 and *ret, which the caller closes,
+ * or -errno. */
+int state_folder_list(int folder, DIR **ret);
 
 /* The host's secret, STATE_DIRECTORY/key, made at first use. 0 or -errno. */
 int state_key(const struct state *, unsigned char ret_key[STATE_KEY_BYTES]);
