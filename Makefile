@@ -185,6 +185,12 @@ compile_commands.json: Makefile
 		"$$PWD" "$$f" "$(subst ",\\\",$(OURS)) $(CFLAGS)" "$$f"; \
 	done | sed '$$s/,$$//; 1s/^/[/; $$s/$$/]/' > $@
 
+# The doors' pure codecs, which tests and benchmarks link as well.
+WIRE = $(BUILD)/libwire.a
+$(WIRE): $(patsubst %.c,$(BUILD)/%.o,$(wildcard handlers/*_wire.c))
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
 # --- tests -------------------------------------------------------------------
 
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -194,23 +200,23 @@ CORPUS = $(FUZZ:%=$(BUILD)/corpus/%)
 TESTERS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bin/*.c))
 BENCHES = $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(WIRE) $(LIB)
 	@mkdir -p $(@D)
 	$(link) $(LIBS) -lcmocka
 
-$(BUILD)/corpus/%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/driver.o $(LIB)
+$(BUILD)/corpus/%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/driver.o $(WIRE) $(LIB)
 	@mkdir -p $(@D)
 	$(link) $(LIBS)
 
 LIBS_tests_powercut = -lfuse3
 LIBS_tests_bin = $(LIBS_helpers)
-$(BUILD)/tests/bin/%: $(BUILD)/tests/bin/%.o $(LIB)
+$(BUILD)/tests/bin/%: $(BUILD)/tests/bin/%.o $(WIRE) $(LIB)
 	@mkdir -p $(@D)
 	$(link) $(LIBS) $(LIBS_tests_bin) $(LIBS_tests_$*)
 
 $(BUILD)/tests/bin/powercut.o: OURS += -I/usr/include/fuse3
 
-$(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(WIRE) $(LIB)
 	@mkdir -p $(@D)
 	$(link) $(LIBS) $(LIBS_helpers)
 
@@ -248,7 +254,7 @@ fuzz: deps-check ## fuzz every target for FUZZ_SECONDS (60) each
 	    SANITIZE='-fsanitize=address,undefined,fuzzer-no-link' \
 	    fuzz-run FUZZ_SECONDS=$(FUZZ_SECONDS)
 
-$(BUILD)/libfuzzer/%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
+$(BUILD)/libfuzzer/%: $(BUILD)/tests/fuzz/fuzz_%.o $(WIRE) $(LIB)
 	@mkdir -p $(@D)
 	$(link) -fsanitize=fuzzer $(LIBS)
 
