@@ -26,6 +26,8 @@
  *   -EFBIG      longer than PARLANCE_FILE_MAX
  *   -ENOSPC     less than PARLANCE_MIN_FREE would stay free; or a full disk,
  *   -EDQUOT     or quota
+ *   -EOPNOTSUPP the folder's file system knows no O_TMPFILE, or /proc is not
+ *               mounted and the kernel older than 6.10
  *   -ENOENT     no such file; or what has the name is no regular file
  */
 #ifndef FILES_H
@@ -66,7 +68,8 @@ enum file_name_fault {
 	FILE_NAME_DOT, /* begins with a dot; so do "." and ".." */
 };
 
-/* Names are 1 to 255 bytes of UTF-8 (clarifications, bcs). */
+/* Names are 1 to 255 bytes of UTF-8 (clarifications, bcs). The first fault in
+ * the order above. */
 enum file_name_fault file_name_check(const char *, size_t);
 
 /* An English sentence without final stop; never NULL. */
@@ -106,7 +109,8 @@ int files_read(const struct files *, const char *name, size_t len, int *ret_fd,
     uint64_t *ret_size);
 
 /* Calls f for each file that files_read() would open, in no order, until it
- * returns non-zero; returns that, 0 or -errno. */
+ * returns non-zero; returns that, 0 or -errno. The name is good until f
+ * returns. */
 int files_each(const struct files *,
     int (*f)(void *arg, const char *name, uint64_t size), void *arg);
 
