@@ -28,6 +28,10 @@
 #define LIMIT_PASSWORD 1024 /* what any door looks at */
 #define LIMIT_PASSWORD_HASH 128
 
+/* A direct message (specs/toychat.txt, send). */
+#define LIMIT_DIRECT_CHARS 256
+#define LIMIT_DIRECT (LIMIT_DIRECT_CHARS * 4)
+
 /* HTTP. */
 #define LIMIT_HEAD (16 * 1024) /* request line and fields */
 #define LIMIT_HEADERS 64 /* fields in a head */

@@ -168,6 +168,15 @@ int room_find(const struct room *, uint64_t number, struct room_span *ret);
 /* The number of the first record that ends after offset; count + 1 if none. */
 int room_number_at(const struct room *, uint64_t offset, uint64_t *ret_number);
 
+/* How many of the records number `from` (at least 1) to count are messages:
+ * all but those that announce an upload. Reads 8 bytes of index for each. 0 or
+ * -errno. */
+int room_messages(const struct room *, uint64_t from, uint64_t *ret_messages);
+
+/* The first such record from number `from` (at least 1) on. 0, or -ENOENT if
+ * there is none up to count, -errno. */
+int room_next_message(const struct room *, uint64_t from, uint64_t *ret_number);
+
 /* Reads exactly len bytes below `end` from offset. 0 or -errno. */
 int room_read(const struct room *, uint64_t offset, void *, size_t len);
 

@@ -73,6 +73,63 @@ int room_number_at(
 	return 0;
 }
 
+/* --- messages, that is all but uploads --- */
+
+#define SPAN 512 /* entries: a page of the index */
+
+/* The next entries from number `at` on. *ret_n is how many, 0 past count. */
+static int read_entries(
+    const struct room *room, uint64_t at, uint64_t entries[SPAN], size_t *ret_n)
+{
+	uint64_t left = at && at <= room->count ? room->count - at + 1 : 0;
+	size_t n = left < SPAN ? (size_t)left : SPAN;
+	int r = n ? index_entries(room, at, n, entries) : 0;
+
+	*ret_n = n;
+	return r;
+}
+
+int room_messages(
+    const struct room *room, uint64_t from, uint64_t *ret_messages)
+{
+	uint64_t entries[SPAN], messages = 0;
+	size_t n;
+	int r;
+
+	if (from == 0)
+		return -EINVAL;
+	while ((r = read_entries(room, from, entries, &n)) == 0 && n) {
+		for (size_t i = 0; i < n; i++)
+			messages += !(entries[i] & INDEX_UPLOAD);
+		from += n;
+	}
+	if (r == 0)
+		*ret_messages = messages;
+	return r;
+}
+
+int room_next_message(
+    const struct room *room, uint64_t from, uint64_t *ret_number)
+{
+	uint64_t entries[SPAN];
+	size_t n;
+	int r;
+
+	if (from == 0)
+		return -EINVAL;
+	while ((r = read_entries(room, from, entries, &n)) == 0 && n) {
+		for (size_t i = 0; i < n; i++)
+			if (!(entries[i] & INDEX_UPLOAD)) {
+				*ret_number = from + i;
+				return 0;
+			}
+		from += n;
+	}
+	return r < 0 ? r : -ENOENT;
+}
+
+/* --- */
+
 int room_read(const struct room *room, uint64_t offset, void *buf, size_t len)
 {
 	if (offset > room->end || len > room->end - offset)

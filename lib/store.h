@@ -67,11 +67,15 @@ int store_open(struct store *);
 int store_user_find(
     struct store *, const char *name, size_t len, struct store_user *ret);
 
-/* Adds an account with a password hash (auth.h); makes its accounts/ entry
- * before the commit. -EEXIST: the name, or one that only differs in case, is
- * taken or was once. The name must have passed name_check(). */
-int store_user_add(
-    struct store *, const char *name, size_t len, const char *password_hash);
+/* Adds an account with a password hash (auth.h) that has read the lobby up to
+ * record lobby_seen (room.count after a look: its end; lobby.h); makes its
+ * accounts/ entry before the commit. -EEXIST: the name, or one that only
+ * differs in case, is taken or was once. -EADDRINUSE: a guest who is present
+ * holds it; asked after the entry was made, which is then taken back, so that
+ * of a guest and an account never both get a name (present.h). The name must
+ * have passed name_check(). In a sandbox: READ in present/. */
+int store_user_add(struct store *, const char *name, size_t len,
+    const char *password_hash, uint64_t lobby_seen);
 
 /* Changes; each -ENOENT for no such account, deleted ones too. */
 int store_user_set_password(

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "io.h"
 #include "name.h"
+#include "present.h"
 #include "store_db.h"
 
 #define COLUMNS "user_id, username, password, disabled"
@@ -153,6 +154,7 @@ struct new_user {
 	const char *name;
 	size_t len;
 	const char *password;
+	uint64_t lobby_seen;
 	char key[LIMIT_NAME_KEY + 1];
 };
 
@@ -160,8 +162,9 @@ static int insert(struct store *s, const struct new_user *u)
 {
 	sqlite3_stmt *statement;
 	int r = store_prepare(s,
-	    "INSERT INTO users (username, name_key, password, created) "
-	    "VALUES (?1, ?2, ?3, ?4)",
+	    "INSERT INTO users "
+	    "(username, name_key, password, created, lobby_seen) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5)",
 	    &statement);
 
 	if (r < 0)
@@ -170,7 +173,21 @@ static int insert(struct store *s, const struct new_user *u)
 	(void)bind_text(statement, 2, u->key, strlen(u->key));
 	(void)bind_text(statement, 3, u->password, strlen(u->password));
 	(void)sqlite3_bind_int64(statement, 4, clock_now());
+	(void)sqlite3_bind_int64(statement, 5, (sqlite3_int64)u->lobby_seen);
 	return store_finish(s, statement);
+}
+
+/* Once our own mark is made: a guest makes his, and then looks for ours. */
+static int look_for_guest(const struct store *s, const struct new_user *u)
+{
+	struct present present;
+	int r = present_open(&present, s->state);
+
+	if (r < 0)
+		return r;
+	r = present_held(&present, u->name, u->len);
+	present_close(&present);
+	return r == 1 ? -EADDRINUSE : r;
 }
 
 /* Under the lock of accounts/, so that an entry which is removed after a
@@ -186,6 +203,8 @@ static int add_locked(struct store *s, const struct new_user *u, int accounts)
 	if (r == 0)
 		r = entry_make(accounts, u->key, &made);
 	if (r == 0)
+		r = look_for_guest(s, u);
+	if (r == 0)
 		r = store_commit(s, &unsure);
 	else
 		store_rollback(s);
@@ -194,13 +213,16 @@ static int add_locked(struct store *s, const struct new_user *u, int accounts)
 	return r;
 }
 
-int store_user_add(
-    struct store *s, const char *name, size_t len, const char *password)
+int store_user_add(struct store *s, const char *name, size_t len,
+    const char *password, uint64_t lobby_seen)
 {
-	struct new_user u = {.name = name, .len = len, .password = password};
+	struct new_user u = {.name = name,
+	    .len = len,
+	    .password = password,
+	    .lobby_seen = lobby_seen};
 	int accounts, r = name_key(name, len, u.key);
 
-	if (r == 0 && (!password[0] || !u.key[0]))
+	if (r == 0 && (!password[0] || !u.key[0] || lobby_seen > INT64_MAX))
 		r = -EINVAL;
 	if (r == 0)
 		r = store_open(s);

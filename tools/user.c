@@ -103,6 +103,14 @@ static int complain_taken(
 			       name);
 }
 
+static int complain_present(const struct admin *admin, const char *name)
+{
+	return complain(admin, REFUSED,
+	    "%s: a guest of that name is connected; try again once they have "
+	    "left",
+	    name);
+}
+
 /* A guest who is here keeps the name that others see (design 7). */
 static int check_absent(const struct admin *admin, const char *name)
 {
@@ -116,11 +124,7 @@ static int check_absent(const struct admin *admin, const char *name)
 	if (r < 0)
 		return complain(admin, FAILED, "%s/present: %s",
 		    admin->state.runtime_path, strerror(-r));
-	return r == 0 ? DONE
-		      : complain(admin, REFUSED,
-			    "%s: a guest of that name is connected; try again "
-			    "once they have left",
-			    name);
+	return r == 0 ? DONE : complain_present(admin, name);
 }
 
 /* Is the name to be had? Asked before the password is. */
@@ -167,18 +171,41 @@ static int hash_password(
 	return r;
 }
 
+/* What was said before an account was there is not unread to it. */
+static int find_lobby_end(struct admin *admin, uint64_t *ret_count)
+{
+	struct rooms rooms;
+	struct room lobby;
+	int r = open_rooms(admin, &rooms);
+
+	if (r != DONE)
+		return r;
+	r = open_room(admin, &lobby, &rooms, "lobby", ROOM_CREATE);
+	if (r == DONE) {
+		*ret_count = lobby.count;
+		room_close(&lobby);
+	}
+	rooms_close(&rooms);
+	return r;
+}
+
 static int add(struct admin *admin, struct store *store, const char *name)
 {
 	char hash[LIMIT_PASSWORD_HASH + 1];
+	uint64_t lobby_end = 0;
 	int r = check_name(admin, name);
 
 	if (r == DONE)
 		r = check_free(admin, store, name);
 	if (r == DONE)
 		r = hash_password(admin, store, name, hash);
+	if (r == DONE)
+		r = find_lobby_end(admin, &lobby_end);
 	if (r != DONE)
 		return r;
-	r = store_user_add(store, name, strlen(name), hash);
+	r = store_user_add(store, name, strlen(name), hash, lobby_end);
+	if (r == -EADDRINUSE)
+		return complain_present(admin, name);
 	if (r == -EEXIST)
 		return complain_taken(admin, store, name);
 	return r < 0 ? complain_user(admin, name, r) : DONE;

@@ -63,7 +63,7 @@ static int make_alice(void **state)
 
 	(void)make(state);
 	w = *state;
-	assert_int_equal(store_user_add(&w->store, "alice", 5, "none"), 0);
+	assert_int_equal(store_user_add(&w->store, "alice", 5, "none", 0), 0);
 	set_password(w, "s3cret");
 	return 0;
 }
@@ -392,7 +392,7 @@ static int work_confined(struct place *p, int number)
 		store_idle(&store);
 	}
 	if (auth_hash(&auth, "x", 1, hash) != 0 ||
-	    store_user_add(&store, "bob", 3, hash) != 0 ||
+	    store_user_add(&store, "bob", 3, hash, 0) != 0 ||
 	    auth_check(&auth, nobody, "bob", 3, "x", 1, NULL) != 1)
 		return 3;
 	store_release(&store);

@@ -31,7 +31,8 @@ static int make(void **state)
 	guard_init(&guard);
 	place_init(&f->place);
 	store_init(&f->store, &f->place.state);
-	assert_int_equal(store_user_add(&f->store, "Zo\xc3\xab", 4, "hash"), 0);
+	assert_int_equal(
+	    store_user_add(&f->store, "Zo\xc3\xab", 4, "hash", 0), 0);
 	*state = f;
 	return 0;
 }

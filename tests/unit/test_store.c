@@ -48,7 +48,7 @@ static int unmake(void **state)
 
 static int add(struct store *s, const char *name)
 {
-	return store_user_add(s, name, strlen(name), "hash");
+	return store_user_add(s, name, strlen(name), "hash", 0);
 }
 
 static int find(struct store *s, const char *name)
@@ -65,7 +65,7 @@ static void an_account_is_found_as_it_was_added(void **state)
 	struct store s;
 
 	store_init(&s, &p->state);
-	assert_int_equal(store_user_add(&s, "Alice", 5, "$argon2id$x"), 0);
+	assert_int_equal(store_user_add(&s, "Alice", 5, "$argon2id$x", 0), 0);
 	assert_int_equal(store_user_find(&s, "Alice", 5, &user), 0);
 	assert_string_equal(user.name, "Alice");
 	assert_string_equal(user.password, "$argon2id$x");

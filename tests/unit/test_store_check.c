@@ -48,7 +48,7 @@ static void add(const struct place *p, const char *name)
 	struct store s;
 
 	store_init(&s, &p->state);
-	assert_int_equal(store_user_add(&s, name, strlen(name), "hash"), 0);
+	assert_int_equal(store_user_add(&s, name, strlen(name), "hash", 0), 0);
 	store_release(&s);
 }
 
