@@ -309,28 +309,74 @@ ssize_t io_read_file(int dir, const char *name, void *buf, size_t size)
 	return n;
 }
 
+/* Ticks until timer_stop(). A single shot could come just before the call that
+ * it is to interrupt begins to wait, and then would never end it. */
+static void timer_start(int64_t deadline, struct sigaction *ret_old)
+{
+	struct sigaction alarm = {.sa_handler = on_alarm};
+	struct itimerval tick = {.it_interval.tv_usec = 100000};
+	int left = clock_left(deadline);
+
+	tick.it_value.tv_sec = left / 1000;
+	tick.it_value.tv_usec = left % 1000 * 1000 + 1;
+	(void)sigaction(SIGALRM, &alarm, ret_old);
+	(void)setitimer(ITIMER_REAL, &tick, NULL);
+}
+
+static void timer_stop(const struct sigaction *old)
+{
+	struct itimerval none = {0};
+
+	(void)setitimer(ITIMER_REAL, &none, NULL);
+	(void)sigaction(SIGALRM, old, NULL);
+}
+
+/* Returns 0 also where nothing could be written yet. */
+static int append_once(
+    int fd, const char *data, size_t len, int64_t deadline, size_t *done)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	ssize_t n = write(fd, data + *done, len - *done);
+
+	if (n >= 0)
+		*done += (size_t)n;
+	else if (errno == EAGAIN)
+		(void)poll(&p, 1, clock_left(deadline));
+	else if (errno != EINTR)
+		return -errno;
+	return 0;
+}
+
+int io_append(
+    int fd, const void *data, size_t len, int64_t deadline, size_t *ret_done)
+{
+	struct sigaction old;
+	int r;
+
+	*ret_done = 0;
+	timer_start(deadline, &old);
+	do
+		r = append_once(fd, data, len, deadline, ret_done);
+	while (r == 0 && *ret_done < len && clock_left(deadline) > 0);
+	timer_stop(&old);
+	return r == 0 && *ret_done < len ? -ETIMEDOUT : r;
+}
+
 static int flock_once(int fd, int operation)
 {
 	return flock(fd, operation) < 0 ? -errno : 0;
 }
 
-/* Ticks until the deadline. A single shot could come just before flock()
- * begins to wait, and then would never end it. */
 static int flock_with_timer(int fd, int operation, int64_t deadline)
 {
-	struct sigaction alarm = {.sa_handler = on_alarm}, old;
-	struct itimerval none = {0}, tick = {.it_interval.tv_usec = 100000};
-	int left = clock_left(deadline), r;
+	struct sigaction old;
+	int r;
 
-	tick.it_value.tv_sec = left / 1000;
-	tick.it_value.tv_usec = left % 1000 * 1000 + 1;
-	(void)sigaction(SIGALRM, &alarm, &old);
-	(void)setitimer(ITIMER_REAL, &tick, NULL);
+	timer_start(deadline, &old);
 	do
 		r = flock_once(fd, operation);
 	while (r == -EINTR && clock_left(deadline) > 0);
-	(void)setitimer(ITIMER_REAL, &none, NULL);
-	(void)sigaction(SIGALRM, &old, NULL);
+	timer_stop(&old);
 	return r == -EINTR ? -EBUSY : r;
 }
 

@@ -74,6 +74,12 @@ int io_pwrite(int fd, const void *, size_t, uint64_t offset);
  * than size, or -errno. */
 ssize_t io_read_file(int dir, const char *name, void *, size_t);
 
+/* Writes to a descriptor that others share, which may be a file, a pipe that is
+ * full or a terminal that is stopped: in one write(2) where that takes it all,
+ * and whatever its O_NONBLOCK. *ret_done is how much was written, on failure
+ * too: -ETIMEDOUT at the deadline, -ENOSPC ... */
+int io_append(int fd, const void *, size_t, int64_t deadline, size_t *ret_done);
+
 /* flock(2), waiting until the deadline at most: 0, -EBUSY, -errno. Nothing is
  * polled: a timer (SIGALRM) interrupts the wait. */
 int io_flock(int fd, int operation, int64_t deadline);

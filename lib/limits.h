@@ -44,6 +44,11 @@
 /* A log line, after which it is cut. */
 #define LIMIT_LOG 4096
 
+/* A line of a conversation's log: a message, each byte of it escaped. */
+#define LIMIT_CHATLOG (LIMIT_MESSAGE * 4 + 2048)
+#define LIMIT_CHATLOG_MS 1000 /* nobody reads the pipe that it goes to */
+#define LIMIT_CHATLOG_AGAIN_MS 20 /* and nobody did the last time */
+
 /* Deadlines (clarifications, "Settings and their defaults"). */
 #define LIMIT_HEAD_MS 10000 /* a request's head, from its first byte */
 #define LIMIT_IDLE_MS 60000 /* between requests */
