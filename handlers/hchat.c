@@ -8,6 +8,7 @@
  *	GET  /msg/ID/N            message N, once it is there
  *	GET  /events/ID           all messages, as server-sent events
  *	POST /send/ID             sends one
+ *	GET  /files/NAME          an upload
  *	GET, POST /login, POST /logout, GET /healthz, GET /assets/HASH/NAME
  *
  * Limits: a head of 16 KiB in 64 fields, a message of 65,535 bytes, 1000 rooms
@@ -17,9 +18,9 @@
  * A wait for a message ends after PARLANCE_POLL_TIMEOUT. An event stream is
  * handed to gallery where there is one.
  *
- * Touches STATE_DIRECTORY/{rooms,meta,lost,db,key} and RUNTIME_DIRECTORY/
- * {index,failed,auth,slots,rate,fanout.sock,gallery.sock}, nothing else once
- * it is confined.
+ * Touches STATE_DIRECTORY/{rooms,meta,lost,db,key,files} (or PARLANCE_FILES)
+ * and RUNTIME_DIRECTORY/{index,failed,auth,slots,rate,fanout.sock,
+ * gallery.sock}, nothing else once it is confined.
  *
  * Exit status: 0 done, 1 something could not be understood or was cut short,
  * 100 settings, 111 the system failed. SIGTERM: the current request is the
@@ -29,6 +30,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <string.h>
 
 #include "handlers/hchat_page.h"
 #include "lib/log.h"
@@ -54,8 +56,10 @@ static const struct sandbox_rule rules[] = {
     {SANDBOX_RUNTIME, "failed", SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE},
     {SANDBOX_RUNTIME, "auth", SANDBOX_WRITE | SANDBOX_MAKE},
     {SANDBOX_RUNTIME, "slots", SANDBOX_WRITE | SANDBOX_MAKE},
-    {SANDBOX_NONE, NULL, 0},
 };
+
+/* One more names the uploads, and one is the end. */
+_Static_assert(sizeof rules / sizeof *rules + 2 == HCHAT_RULES, "see there");
 
 /* --- routes ----------------------------------------------------------- */
 
@@ -80,6 +84,7 @@ static const struct route routes[] = {
     {"/events/#", NEEDS_ROOM, hchat_events, NULL, "GET, HEAD"},
     {"/chat/#", NEEDS_ROOM, hchat_room, NULL, "GET, HEAD"},
     {"/chat/#.txt", NEEDS_ROOM, hchat_transcript, NULL, "GET, HEAD"},
+    {"/files/*", 0, hchat_file, NULL, "GET, HEAD"},
     {"/", 0, hchat_index, NULL, "GET, HEAD"},
     {"/chat_create", NO_HEAD, hchat_create, NULL, "GET"},
     {"/login", 0, hchat_login_page, hchat_login, "GET, HEAD, POST"},
@@ -139,15 +144,10 @@ static const struct route *find_route(struct session *s)
 
 /* --- answers ---------------------------------------------------------- */
 
-#define COMMON                                                                 \
-	"Cache-Control: no-cache\r\n"                                          \
-	"X-Content-Type-Options: nosniff\r\n"                                  \
-	"Referrer-Policy: no-referrer\r\n"
-
 void hchat_last(struct session *s)
 {
-	(void)snprintf(s->common, sizeof s->common, COMMON "Chat-Last: %ju\r\n",
-	    (uintmax_t)s->door.room.count);
+	(void)snprintf(s->common, sizeof s->common,
+	    HCHAT_COMMON "Chat-Last: %ju\r\n", (uintmax_t)s->door.room.count);
 	s->door.http.common = s->common;
 }
 
@@ -210,7 +210,7 @@ static void answer(struct http_door *door)
 	struct session *s = (struct session *)door;
 	const struct route *route;
 
-	door->http.common = COMMON;
+	door->http.common = HCHAT_COMMON;
 	if (hchat_is_foreign(s))
 		return;
 	route = find_route(s);
@@ -232,13 +232,17 @@ void hchat_health(struct session *s)
 	(void)http_text(&s->door.http, "fine\n");
 }
 
-static void load_key(struct http_door *d)
+static void open_more(struct http_door *d)
 {
 	struct session *s = (struct session *)d;
 	int r = state_key(&d->start.state, s->key);
 
 	if (r < 0)
 		log_die("key", r);
+	start_files(&d->start, &s->files);
+	memcpy(s->rules, rules, sizeof rules);
+	s->rules[HCHAT_RULES - 2] =
+	    files_rule(&d->start.settings, SANDBOX_READ);
 }
 
 int main(int argc, char **argv)
@@ -250,6 +254,6 @@ int main(int argc, char **argv)
 	s->door.scratch = s->record;
 	s->door.scratch_len = sizeof s->record;
 	http_door_open(
-	    &s->door, "hchat", rules, load_key, s->body, sizeof s->body);
+	    &s->door, "hchat", s->rules, open_more, s->body, sizeof s->body);
 	return http_door_serve(&s->door, answer);
 }

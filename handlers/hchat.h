@@ -1,9 +1,9 @@
 /*
  * What the parts of the hchat door share: hchat.c (start, routes),
  * hchat_who.c (authors, other sites' requests), hchat_msg.c (messages, event
- * streams, transcripts), hchat_send.c (sending), hchat_index.c (the list of
- * rooms, making one), hchat_login.c (signing in and out), hchat_page.c
- * (templates, assets).
+ * streams, transcripts), hchat_file.c (uploads), hchat_send.c (sending),
+ * hchat_index.c (the list of rooms, making one), hchat_login.c (signing in and
+ * out), hchat_page.c (templates, assets).
  *
  * hchat_*() functions answer the request at hand, whatever happens; what came
  * of it stands in session.door.
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "lib/events.h"
+#include "lib/files.h"
 #include "lib/http_door.h"
 #include "lib/session.h"
 
@@ -23,6 +24,14 @@
 /* A message as a form has it: each byte may be three. */
 #define HCHAT_BODY (64 + 3 * LIMIT_MESSAGE)
 
+/* Fields of every answer. */
+#define HCHAT_COMMON                                                           \
+	"Cache-Control: no-cache\r\n"                                          \
+	"X-Content-Type-Options: nosniff\r\n"                                  \
+	"Referrer-Policy: no-referrer\r\n"
+
+#define HCHAT_RULES 10
+
 /* Parts of a path that a route leaves open, besides the room. */
 #define HCHAT_PARTS 2
 
@@ -30,6 +39,8 @@
 struct session {
 	struct http_door door; /* the first: it is what answer() is given */
 	unsigned char key[STATE_KEY_BYTES];
+	struct files files;
+	struct sandbox_rule rules[HCHAT_RULES];
 
 	/* The request. */
 	struct slice parts[HCHAT_PARTS];
@@ -78,6 +89,7 @@ void hchat_room(struct session *);
 void hchat_transcript(struct session *);
 void hchat_msg(struct session *);
 void hchat_events(struct session *);
+void hchat_file(struct session *);
 void hchat_send(struct session *);
 void hchat_login_page(struct session *);
 void hchat_login(struct session *);

@@ -28,7 +28,15 @@ struct start {
 	char peer[80]; /* for the log: "127.0.0.1:50122", "uid:1000" */
 };
 
+struct files;
+
 void start_load(struct start *, const char *door);
+
+/* For doors that have to do with uploads, once loaded: opens their folder
+ * (files.h). That one named by PARLANCE_FILES cannot be opened is a fault of
+ * the settings. */
+void start_files(const struct start *, struct files *ret);
+
 void start_confine(struct start *, const struct sandbox_rule *);
 
 /* Takes up the client: its descriptors, and its address from REMOTE_ADDR and
