@@ -79,6 +79,32 @@ static inline int64_t child_cpu_ns(pid_t pid)
 	return ns;
 }
 
+/* The process and its children: how many, at most `most`, or -errno. */
+static inline long child_family(pid_t pid, pid_t *ret, size_t most)
+{
+	static char text[65536];
+	char path[64], *at = text, *end;
+	size_t n = 0;
+	ssize_t len;
+
+	(void)snprintf(
+	    path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	len = io_read_file(AT_FDCWD, path, text, sizeof text - 1);
+	if (len < 0)
+		return (long)len;
+	text[len] = '\0';
+	if (most)
+		ret[n++] = pid;
+	for (; n < most; at = end) {
+		long child = strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		ret[n++] = (pid_t)child;
+	}
+	return (long)n;
+}
+
 /* kB that are its own, or its share (PSS); or -errno. */
 static inline long child_pss_kb(pid_t pid)
 {

@@ -24,6 +24,13 @@ static inline double median(double *values, size_t n)
 	return values[n / 2];
 }
 
+/* The one that a share q of n >= 1 values is not above; sorts them. */
+static inline double quantile(double *values, size_t n, double q)
+{
+	qsort(values, n, sizeof *values, by_size);
+	return values[(size_t)((double)(n - 1) * q)];
+}
+
 /*
  * Reads a command line [-n ROUNDS] TARGET... with 1 to rounds_most rounds and 1
  * to targets_most targets, the first of which is argv[optind]. *rounds stays as

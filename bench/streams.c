@@ -12,8 +12,6 @@
  * With STATE_DIRECTORY in memory it is the delivery; with that on a disk the
  * message's sync is in it too.
  */
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <sys/epoll.h>
 
 #include "lib/events.h"
@@ -49,24 +47,10 @@ struct bench {
 /* --- connections -----------------------------------------------------------
  */
 
-static int listen_somewhere(struct sockaddr_in *ret)
-{
-	struct sockaddr_in a = {
-	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof a;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	must("bind", bind(fd, (struct sockaddr *)&a, sizeof a));
-	must("listen", listen(fd, 128));
-	must("getsockname", getsockname(fd, (struct sockaddr *)&a, &len));
-	*ret = a;
-	return fd;
-}
-
 static void connect_pairs(struct audience *a)
 {
 	struct sockaddr_in to;
-	int listener = listen_somewhere(&to);
+	int listener = loopback_listen(&to);
 
 	for (size_t i = 0; i < a->count; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -179,14 +163,6 @@ static void take_all(struct audience *a, double began)
 		for (int i = 0; i < n; i++)
 			left -= take(a, events[i].data.u64, began);
 	}
-}
-
-static double quantile(double *values, size_t n, double q)
-{
-	size_t i = (size_t)((double)(n - 1) * q);
-
-	qsort(values, n, sizeof *values, by_size);
-	return values[i];
 }
 
 static void round_done(struct audience *a, size_t round)

@@ -2,21 +2,13 @@
 #ifndef STREAMS_H
 #define STREAMS_H
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "basics.h"
 #include "lib/clock.h"
 #include "lib/helper.h"
 #include "lib/park.h"
-#include "lib/parse.h"
 #include "lib/room.h"
 #include "lib/state.h"
 
@@ -29,46 +21,6 @@ struct stage {
 	struct rooms rooms;
 	struct room room;
 };
-
-static inline void fail(const char *what, int error)
-{
-	(void)fprintf(stderr, "bench: %s: %s\n", what, strerror(abs(error)));
-	exit(1);
-}
-
-static inline void must(const char *what, int r)
-{
-	if (r < 0)
-		fail(what, errno);
-}
-
-static inline double now_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static inline void *table(size_t n, size_t size)
-{
-	void *p = calloc(n, size);
-
-	if (!p)
-		fail("calloc", ENOMEM);
-	return p;
-}
-
-static inline size_t number(
-    int argc, char **argv, int i, uint64_t most, uint64_t otherwise)
-{
-	uint64_t n = otherwise;
-
-	if (i < argc &&
-	    (parse_u64(argv[i], strlen(argv[i]), most, &n) < 0 || !n))
-		fail(argv[i], EINVAL);
-	return (size_t)n;
-}
 
 static inline void say(struct stage *s)
 {
@@ -100,15 +52,6 @@ static inline void stage_open(struct stage *s, const char *gallery)
 	    room_open(&s->room, &s->rooms, ROOM, strlen(ROOM), ROOM_CREATE) < 0)
 		fail("room", errno);
 	say(s);
-}
-
-/* In a child: what it logs is of no interest. */
-static inline void silence(void)
-{
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	if (null >= 0)
-		(void)dup2(null, 2);
 }
 
 static inline pid_t gallery_start(const struct stage *s)
