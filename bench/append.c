@@ -9,33 +9,27 @@
  *
  * Prints each round and the medians of the rounds' ratios. To be had: room at
  * least 0.8 of bare, and more than inside. STATE_DIRECTORY is to be on a real
- *disk (in memory a flush costs nothing), RUNTIME_DIRECTORY in memory, as /run
- *is. A new room each round.
+ * disk (in memory a flush costs nothing), RUNTIME_DIRECTORY in memory, as /run
+ * is. A new room each round.
  */
-#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bare.h"
 #include "lib/clock.h"
-#include "lib/parse.h"
 #include "lib/room.h"
 #include "lib/state.h"
 #include "rounds.h"
 
 #define WRITERS 16
 #define ROUNDS_MOST 100
-
-#define BODY "the quick brown fox jumps over the lazy dog, and says so here\n"
-#define FOOTER "\\~bench @ 2026-11-20T14:03:07Z bench\n"
 
 enum way { ROOM, BARE, INSIDE, WAYS };
 static const char *const way_names[WAYS] = {"room", "bare", "inside"};
@@ -56,16 +50,10 @@ struct bench {
 	char name[32]; /* of this round's room */
 };
 
-static void fail(const char *what, int error)
-{
-	(void)fprintf(stderr, "append: %s: %s\n", what, strerror(abs(error)));
-	exit(1);
-}
-
 static void append_room(struct room *room)
 {
-	struct room_post post = {.body = BODY,
-	    .body_len = sizeof BODY - 1,
+	struct room_post post = {.body = BARE_BODY,
+	    .body_len = sizeof BARE_BODY - 1,
 	    .author = "~bench",
 	    .door = "bench",
 	    .keys = ""};
@@ -74,22 +62,6 @@ static void append_room(struct room *room)
 
 	if (r < 0)
 		fail("room_append", r);
-}
-
-static void append_bare(int fd, bool inside)
-{
-	char body[] = BODY, footer[] = FOOTER;
-	struct iovec record[] = {
-	    {body, sizeof body - 1}, {footer, sizeof footer - 1}};
-
-	if (flock(fd, LOCK_EX) < 0 || writev(fd, record, 2) < 0)
-		fail("writev", errno);
-	if (inside && fdatasync(fd) < 0)
-		fail("fdatasync", errno);
-	if (flock(fd, LOCK_UN) < 0)
-		fail("flock", errno);
-	if (!inside && fdatasync(fd) < 0)
-		fail("fdatasync", errno);
 }
 
 static int open_file(const struct bench *b)
@@ -126,7 +98,7 @@ static int writer(const struct bench *b, enum way way)
 		if (way == ROOM)
 			append_room(&room);
 		else
-			append_bare(fd, way == INSIDE);
+			bare_append(fd, way == INSIDE);
 	}
 	b->round->appended += n;
 	return 0;
@@ -184,24 +156,14 @@ static void rounds(struct bench *b, uint64_t n)
 	    middle(to_bare, n), middle(to_inside, n));
 }
 
-static uint64_t number(int argc, char **argv, int i, uint64_t otherwise)
-{
-	uint64_t n = otherwise;
-
-	if (i < argc &&
-	    (parse_u64(argv[i], strlen(argv[i]), ROUNDS_MOST, &n) < 0 || !n))
-		fail(argv[i], EINVAL);
-	return n;
-}
-
 int main(int argc, char **argv)
 {
 	static struct bench b;
 	struct state_error error;
-	uint64_t n = number(argc, argv, 1, 15);
+	uint64_t n = number(argc, argv, 1, ROUNDS_MOST, 15);
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	b.ms = (int64_t)number(argc, argv, 2, 1) * 1000;
+	b.ms = (int64_t)number(argc, argv, 2, 60, 1) * 1000;
 	b.round = mmap(NULL, sizeof *b.round, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (b.round == MAP_FAILED)

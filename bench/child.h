@@ -19,31 +19,38 @@
 extern char **environ;
 
 /*
- * Starts program with fd as standard input and output (with this process' own
- * for -1), its log going to /dev/null. Returns its id, for the caller to await,
- * or -errno. fd stays the caller's.
+ * Starts a program, sought in PATH, with these as standard input and output
+ * (this process' own for -1), its log going to /dev/null. Returns its id, for
+ * the caller to await, or -errno. The descriptors stay the caller's.
  */
-static inline pid_t child_spawn(const char *program, int fd)
+static inline pid_t child_run(char **argv, int in, int out)
 {
 	posix_spawn_file_actions_t actions;
-	char *argv[] = {(char *)program, NULL};
 	pid_t pid;
 	int r;
 
 	(void)posix_spawn_file_actions_init(&actions);
-	if (fd >= 0) {
-		(void)posix_spawn_file_actions_adddup2(&actions, fd, 0);
-		(void)posix_spawn_file_actions_adddup2(&actions, fd, 1);
-	}
+	if (in >= 0)
+		(void)posix_spawn_file_actions_adddup2(&actions, in, 0);
+	if (out >= 0)
+		(void)posix_spawn_file_actions_adddup2(&actions, out, 1);
 	(void)posix_spawn_file_actions_addopen(
 	    &actions, 2, "/dev/null", O_WRONLY, 0);
-	r = posix_spawn(&pid, program, &actions, NULL, argv, environ);
+	r = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return r ? -r : pid;
 }
 
+/* The same without arguments, fd being both. */
+static inline pid_t child_spawn(const char *program, int fd)
+{
+	char *argv[] = {(char *)program, NULL};
+
+	return child_run(argv, fd, fd);
+}
+
 /*
- * The same on one end of a new pair of stream sockets; the other one, for the
+ * And on one end of a new pair of stream sockets; the other one, for the
  * caller to close, is in *ret_fd.
  */
 static inline pid_t child_connected(const char *program, int *ret_fd)

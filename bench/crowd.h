@@ -74,9 +74,8 @@ static inline void crowd_frame(
 
 static inline void crowd_say_one(struct crowd_member *m)
 {
-	crowd_frame(m,
-	    &(struct bcs_frame){.type = BCS_SEND,
-		.first = {CROWD_BODY, sizeof CROWD_BODY - 1}});
+	crowd_frame(m, &(struct bcs_frame){.type = BCS_SEND,
+			   .first = {CROWD_BODY, sizeof CROWD_BODY - 1}});
 }
 
 /* --- what arrives ----------------------------------------------------------
@@ -188,9 +187,8 @@ static inline void crowd_introduce(struct crowd *c, struct crowd_member *m)
 	int len = snprintf(name, sizeof name, "m%zu", c->count - 1);
 
 	if (c->kind == CROWD_BCS) {
-		crowd_frame(m,
-		    &(struct bcs_frame){.type = BCS_REGISTER,
-			.first = {name, (size_t)len}});
+		crowd_frame(m, &(struct bcs_frame){.type = BCS_REGISTER,
+				   .first = {name, (size_t)len}});
 	} else if (c->kind == CROWD_IRC) {
 		len = snprintf(irc, sizeof irc,
 		    "NICK %s\r\nUSER b 0 * :b\r\nJOIN #bench\r\n", name);

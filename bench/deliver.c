@@ -1,7 +1,7 @@
 /*
- * bench/deliver [-n ROUNDS] RECEIVERS FOLDER [NAME=KIND:PORT:PID...]: one sender,
- * RECEIVERS clients in one process that acknowledge at once (crowd.h). KIND is
- * bcs or irc; PID serves it, with its children. Beside, in FOLDER on the
+ * bench/deliver [-n ROUNDS] RECEIVERS FOLDER [NAME=KIND:PORT:PID...]: one
+ *sender, RECEIVERS clients in one process that acknowledge at once (crowd.h).
+ *KIND is bcs or irc; PID serves it, with its children. Beside, in FOLDER on the
  * disk to be measured, the floors of floors.h: `processes`, the design's, and
  * `loop`. All are there at once and take turns, round by round, in two ways:
  *
@@ -216,8 +216,8 @@ static void end(struct bench *b)
 int main(int argc, char **argv)
 {
 	static struct bench b = {.rounds = ROUNDS};
-	int n = rounds_options(
-	    argc, argv, ROUNDS_MOST, SERVERS_MOST, &b.rounds);
+	int n =
+	    rounds_options(argc, argv, ROUNDS_MOST, SERVERS_MOST, &b.rounds);
 
 	if (n < 2)
 		return 100;

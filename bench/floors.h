@@ -129,8 +129,8 @@ static inline void floor_serve(struct floor *f, size_t i)
 	if (f->waiting[i] || f->cursors[i] == f->end)
 		return;
 	if (f->in_frame != f->cursors[i] &&
-	    pread(f->file, f->frame + FLOOR_HEAD, FLOOR_RECORD,
-		f->cursors[i]) < 0)
+	    pread(f->file, f->frame + FLOOR_HEAD, FLOOR_RECORD, f->cursors[i]) <
+		0)
 		_exit(111);
 	f->in_frame = f->cursors[i];
 	if (write(f->receivers[i], f->frame, FLOOR_HEAD + FLOOR_BODY_LEN) < 0)
@@ -184,8 +184,8 @@ static inline pid_t floor_start(void (*serve)(struct floor *, int),
 	pid_t pid;
 
 	*ret_port = ntohs(at.sin_port);
-	f.file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
-	    0600);
+	f.file =
+	    open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	must(path, f.file);
 	pid = fork();
 	must("fork", pid);
