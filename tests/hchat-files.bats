@@ -187,11 +187,11 @@ print(urllib.parse.quote(os.fsencode(sys.argv[1]), safe=""))' "$1"
 	printf '%s HTTP/1.1\r\nHost: x\r\n\r\n' 'GET /files/tea' 'GET /healthz' \
 		'GARBAGE' >"$in"
 	run_in
-	run grep -a -e '^HTTP/1.1' -e Content-Disposition "$out"
+	run grep -ao -e 'HTTP/1.1 [0-9]*' -e Content-Disposition "$out"
 	assert_line --index 0 --partial 200
 	assert_line --index 1 --partial Content-Disposition
 	assert_line --index 2 --partial 200
-	assert_line --index 3 --partial 'HTTP/1.1 '
+	assert_line --index 3 --partial 501
 	assert_equal "${#lines[@]}" 4
 }
 

@@ -50,6 +50,10 @@ page() {
 	page uploads
 }
 
+@test "an upload's link saves the right bytes, whatever the file is called" {
+	page downloads
+}
+
 @test "history is loaded by scrolling up, and nothing moves while one reads" {
 	page history
 }

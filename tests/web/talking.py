@@ -1,4 +1,7 @@
 """What people say, and how it looks to the others."""
+import os
+import urllib.parse
+
 from browser import Keys
 from place import numbered, same
 
@@ -233,4 +236,51 @@ def test_uploads(place):
         same([link.text, link.get_attribute("href")],
              ["bed plan?.pdf", place.host.url("/files/bed%20plan%3F.pdf")])
         same(anna.texts()[1], "ivan has uploaded bed plan?.pdf")
+        same(anna.errors(), [], "console")
+
+
+def saved(browser, link, folder):
+    """Click it; the name and the bytes of the file that this saved."""
+    os.mkdir(folder)
+    browser.cdp("Browser.setDownloadBehavior", behavior="allow",
+                downloadPath=folder)
+    link.click()
+    browser.wait("a file", lambda: [
+        name for name in os.listdir(folder)
+        if not name.endswith(".crdownload") and not name.startswith(".")])
+    name, = os.listdir(folder)
+    with open(folder + "/" + name, "rb") as file:
+        return name, file.read()
+
+
+def test_downloads(place):
+    """Whatever a file is called, its link saves it, and the page stays."""
+    # What Chromium makes of a name is the other.
+    names = {"bed plan.pdf": "bed plan.pdf", "100%.txt": "100%.txt",
+             "a%20b.txt": "a%20b.txt", "a#b?c&d=1.txt": "a#b_c&d=1.txt",
+             "чайник.txt": "чайник.txt", "<b>bold<b>.html": "_b_bold_b_.html"}
+    with open(place.folder + "/state/rooms/lobby.txt", "a") as room:
+        for name in names:
+            with open(place.folder + "/state/files/" + name, "w") as file:
+                file.write("<script>alert(1)</script>" + name)
+            room.write("mara has uploaded %s\n"
+                       "\\mara @ 2026-11-20T14:03:07Z bcs file=%s\n"
+                       % (name, urllib.parse.quote(name, safe="")))
+    for streams in (True, False):
+        anna = place.browser()
+        if not streams:
+            anna.before_every_page("delete window.EventSource")
+        anna.get(place.host.url("/chat/lobby"))
+        anna.wait("links", lambda: len(anna.all(".text .file")) == len(names))
+        same(anna.texts()[:len(names)],
+             ["mara has uploaded " + name for name in names])
+        for number, (name, kept) in enumerate(names.items()):
+            link = anna.all(".text .file")[number]
+            same(link.text, name)
+            same(saved(anna, link, "%s/saved-%s-%d"
+                       % (place.folder, streams, number)),
+                 (kept, ("<script>alert(1)</script>" + name).encode()))
+        # It is the same page still, and listens.
+        place.post("lobby", "still here, %s" % streams)
+        anna.wait_for("still here, %s" % streams)
         same(anna.errors(), [], "console")
