@@ -164,6 +164,8 @@ int front_main(const struct front *f, int argc, char **argv)
 	plan.port = f->port;
 	front_add(&plan, "serve");
 	read_options(f, &plan, argc, argv);
+	if (f->finish)
+		f->finish(&plan);
 	set_listen(f, &plan);
 	front_add(&plan, plan.listen);
 	become_serve(f, &plan);

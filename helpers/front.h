@@ -46,6 +46,8 @@ struct front {
 	const char *port; /* default of -p */
 	const char *about; /* one sentence for --help */
 	const struct front_option *options; /* NULL: none of its own */
+	/* Called when all options are read; NULL: nothing is left to do. */
+	void (*finish)(struct front_plan *);
 };
 
 /* For the table of a front that has a letter for --help. */

@@ -1,5 +1,5 @@
 /*
- * serve [-d] [-u USER] DOOR=ADDRESS...
+ * serve [-d] [-l LOG] [-u USER] DOOR=ADDRESS...
  *
  * The accept loop: one handler process for each connection, for hosts without
  * systemd and for speed. DOOR is chatfile, hchat, bcs or toychat. ADDRESS is
@@ -17,6 +17,10 @@
  * finish what they are at within 10 s, and are killed then, or when a second
  * signal comes. fanout is started beside it, unless systemd did, and again
  * when it dies.
+ *
+ * -l LOG: the bcs door's registrations, messages and disconnects are appended
+ * to LOG ("-": standard output). Its handlers get the descriptor, by
+ * PARLANCE_LOG_FD; for one that died of a signal we write the disconnect.
  *
  * Files: /path and /path.lock; parlance.conf is read (PARLANCE_CONF);
  * STATE_DIRECTORY and RUNTIME_DIRECTORY are made. Started as root it becomes
@@ -43,7 +47,7 @@
 #include "lib/state.h"
 
 static const char help[] =
-    "usage: serve [-d] [-u USER] DOOR=ADDRESS...\n"
+    "usage: serve [-d] [-l LOG] [-u USER] DOOR=ADDRESS...\n"
     "\n"
     "Accepts connections and starts a handler process for each.\n"
     "\n"
@@ -52,6 +56,8 @@ static const char help[] =
     "           (a Unix socket); port 0 picks a free one\n"
     "  -d       detach once all listeners are up, and print the pid; the log\n"
     "           goes to the journal then, or where there is none to syslog\n"
+    "  -l LOG   append the bcs door's registrations, messages and disconnects\n"
+    "           to LOG (-: standard output)\n"
     "  -u USER  run as USER, to whom the state then belongs\n"
     "\n"
     "See parlance-serve(8).\n";
@@ -188,9 +194,15 @@ static void say_listening(const struct serve *s)
 	(void)sd_notify(0, "READY=1");
 }
 
+struct options {
+	const char *user; /* -u; NULL: the owner of the state */
+	const char *log; /* -l; NULL: none */
+	bool detached;
+};
+
 /* Low ports while we may be root, then the rest as who we are to be. */
 static void set_up(
-    struct serve *s, const char *user, char *const *addresses, int count)
+    struct serve *s, const struct options *o, char *const *addresses, int count)
 {
 	int inherited;
 
@@ -201,30 +213,33 @@ static void set_up(
 		log_usage("serve", "no DOOR=ADDRESS (--help tells more)");
 	for (int i = 0; i < count; i++)
 		listen_at(s, addresses[i], false);
-	become_owner(user);
+	become_owner(o->user);
 	for (int i = 0; i < count; i++)
 		listen_at(s, addresses[i], true);
 	find_handlers(s);
+	conversation_open_or_die(s, o->log);
 	loop_open_or_die(s);
 	s->with_helpers = !inherited;
 	helpers_init(s);
 }
 
-/* Returns -u USER, or NULL. */
-static const char *options(int argc, char **argv, bool *ret_detach)
+static struct options read_options(int argc, char **argv)
 {
 	static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'}, {0}};
-	const char *user = NULL;
+	struct options o = {0};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "dhu:", longs, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "dhl:u:", longs, NULL)) >= 0) {
 		switch (c) {
 		case 'd':
-			*ret_detach = true;
+			o.detached = true;
+			break;
+		case 'l':
+			o.log = optarg;
 			break;
 		case 'u':
-			user = optarg;
+			o.user = optarg;
 			break;
 		case 'h':
 			(void)fputs(help, stdout);
@@ -236,7 +251,7 @@ static const char *options(int argc, char **argv, bool *ret_detach)
 			exit(100);
 		}
 	}
-	return user;
+	return o;
 }
 
 int main(int argc, char **argv)
@@ -244,19 +259,18 @@ int main(int argc, char **argv)
 	static struct serve s = {
 	    .doors = {{.name = "chatfile"}, {.name = "hchat"}, {.name = "bcs"},
 		{.name = "toychat"}}};
-	bool detached = false;
-	const char *user = options(argc, argv, &detached);
+	struct options o = read_options(argc, argv);
 	int ready = -1;
 
 	settle_descriptors();
 	log_open("", NULL);
-	if (detached && (ready = detach_begin()) < 0)
+	if (o.detached && (ready = detach_begin()) < 0)
 		serve_die("detach", NULL, NULL, ready);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
-	set_up(&s, user, argv + optind, argc - optind);
+	set_up(&s, &o, argv + optind, argc - optind);
 	say_listening(&s);
-	if (detached) {
+	if (o.detached) {
 		detach_end(ready);
 		say_listening(&s);
 	}

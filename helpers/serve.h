@@ -6,6 +6,7 @@
  *	serve_inherit.c  listening sockets that systemd hands over
  *	serve_table.c    who is connected: limits per door and per source
  *	serve_handler.c  how a connection is handed to a handler
+ *	serve_log.c      -l LOG
  *	serve_helper.c   fanout and its like: started, restarted, stopped last
  *	serve_loop.c     the loop, the draining
  *	serve_user.c     -u USER
@@ -25,6 +26,7 @@
 #include <sys/types.h>
 #include <uthash.h>
 
+#include "lib/chatlog.h"
 #include "lib/proxies.h"
 #include "lib/rate.h"
 #include "lib/settings.h"
@@ -49,6 +51,7 @@ struct door {
 	const char *name;
 	char handler[PATH_MAX]; /* its program; "": not served */
 	uint64_t count; /* connections now */
+	int log; /* its conversation's log, for handlers; 0: none is kept */
 };
 
 /* One listening socket. */
@@ -112,6 +115,7 @@ struct serve {
 	size_t listener_count;
 	struct connection *connections;
 	struct origin *origins;
+	struct chatlog conversation; /* door bcs: the same log, for us */
 	struct helper helpers[SERVE_HELPERS];
 	bool with_helpers; /* false: systemd's descriptors, systemd's helpers */
 	char folder[PATH_MAX]; /* where this program is */
@@ -207,6 +211,16 @@ int handler_start(
 
 /* Starts a helper, which gets SIGTERM should we die. As above. */
 int helper_start(const char *path, pid_t *ret_pid);
+
+/* --- serve_log.c ---------------------------------------------------------- */
+
+/* -l: opens the log of the bcs door's conversation; "-" is standard output,
+ * NULL no log. */
+void conversation_open_or_die(struct serve *, const char *path);
+
+/* Notes the disconnect of a handler that died of a signal, where its door's
+ * conversation has a log. */
+void conversation_ended(struct serve *, const struct connection *, int signal);
 
 /* --- serve_helper.c ------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
  * executes, so it makes system calls and touches nothing else.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,15 +22,19 @@
 /* What is between a service manager and us is nobody else's. */
 static const char *const private[] = {"REMOTE_ADDR", "REMOTE_PORT",
     "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID",
-    "LISTEN_FDS", "LISTEN_FDNAMES"};
+    "LISTEN_FDS", "LISTEN_FDNAMES", CHATLOG_VARIABLE};
 
-/* The environment of children: ours, behind two places for the peer. */
+/* Places for what only one child gets: its peer, and the log. */
+#define OWN_VARIABLES 3
+
+/* The environment of all children: ours, behind those places. */
 static char **environment;
 
 struct start {
 	const char *path;
 	char **environment;
 	int connection; /* -1: none */
+	int log; /* the conversation's; 0: none */
 	pid_t parent; /* should it die, so does the child; 0: it need not */
 };
 
@@ -64,11 +69,11 @@ static bool is_private(const char *variable)
 
 void children_prepare_or_die(void)
 {
-	size_t count = 0, at = 2;
+	size_t count = 0, at = OWN_VARIABLES;
 
 	while (environ[count])
 		count++;
-	environment = calloc(count + 3, sizeof *environment);
+	environment = calloc(count + OWN_VARIABLES + 1, sizeof *environment);
 	if (!environment)
 		serve_die("start", NULL, NULL, -ENOMEM);
 	for (size_t i = 0; i < count; i++)
@@ -92,6 +97,8 @@ static int child_exec(const struct start *start)
 	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (start->connection >= 0 &&
 	    (dup2(start->connection, 0) < 0 || dup2(start->connection, 1) < 0))
+		return errno;
+	if (start->log && fcntl(start->log, F_SETFD, 0) < 0)
 		return errno;
 	if (start->parent) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -126,17 +133,24 @@ int handler_start(const struct door *door, int connection,
 {
 	char address[sizeof "REMOTE_ADDR=" + INET6_ADDRSTRLEN];
 	char port[sizeof "REMOTE_PORT=65535"];
-	struct start start = {.path = door->handler, .connection = connection};
+	char log[sizeof CHATLOG_VARIABLE "=2147483647"];
+	struct start start = {.path = door->handler,
+	    .environment = environment + OWN_VARIABLES,
+	    .connection = connection,
+	    .log = door->log};
 
-	start.environment = environment + 2;
 	if (peer->address[0]) {
 		(void)snprintf(
 		    address, sizeof address, "REMOTE_ADDR=%s", peer->address);
 		(void)snprintf(port, sizeof port, "REMOTE_PORT=%hu",
 		    (unsigned short)peer->port);
-		start.environment = environment;
-		environment[0] = address;
-		environment[1] = port;
+		*--start.environment = address;
+		*--start.environment = port;
+	}
+	if (door->log) {
+		(void)snprintf(
+		    log, sizeof log, CHATLOG_VARIABLE "=%d", door->log);
+		*--start.environment = log;
 	}
 	return child_start(&start, ret_pid);
 }
@@ -144,7 +158,7 @@ int handler_start(const struct door *door, int connection,
 int helper_start(const char *path, pid_t *ret_pid)
 {
 	struct start start = {.path = path,
-	    .environment = environment + 2,
+	    .environment = environment + OWN_VARIABLES,
 	    .connection = -1,
 	    .parent = getpid()};
 

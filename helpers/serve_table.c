@@ -109,8 +109,7 @@ void table_add(
 }
 
 /* One that we asked to end may not have been listening yet. */
-static void tell_death(
-    const struct serve *s, const struct connection *c, int signal)
+static void tell_death(struct serve *s, const struct connection *c, int signal)
 {
 	struct log_line line;
 
@@ -122,6 +121,7 @@ static void tell_death(
 	log_number(&line, "signal", signal);
 	log_string(&line, "peer", c->peer);
 	log_end(&line);
+	conversation_ended(s, c, signal);
 }
 
 bool table_remove(struct serve *s, pid_t pid, int status)
