@@ -30,7 +30,7 @@ teardown() {
 run_start() { # helpers/run in a session of its own, until it listens
 	: >"$out" # of an earlier one
 	# What runs in the background ignores SIGINT, if nobody sees to it.
-	setsid env --default-signal=INT helpers/run hchat=0 "$@" >"$out" 2>"$log" </dev/null 3>&- &
+	setsid env --default-signal=INT helpers/run hchat=0 bcs=0 "$@" >"$out" 2>"$log" </dev/null 3>&- &
 	serve=$!
 	started=("$serve")
 	await up_or_dead
