@@ -13,7 +13,8 @@
 #include "footer.h"
 #include "io.h"
 
-/* So many bytes between two looks at the free space. */
+/* So many bytes between two looks at the free space; and so many may be on
+ * their way to the disk. */
 #define SPACE_EVERY (UINT64_C(4) * 1024 * 1024)
 
 /* --- names ------------------------------------------------------------ */
@@ -169,24 +170,39 @@ int upload_begin(struct upload *u, const struct files *f, const char *name,
 	return r < 0 ? r : 0;
 }
 
-static int look_at_space(const struct upload *u, size_t len)
+static bool passes_mark(const struct upload *u, size_t len)
 {
-	if (u->done / SPACE_EVERY == (u->done + len) / SPACE_EVERY)
-		return 0;
-	return check_space(u->files, u->size - u->done);
+	return u->done / SPACE_EVERY != (u->done + len) / SPACE_EVERY;
+}
+
+/* Lets the disk begin with what is there, so that upload_commit(), during which
+ * the caller does nothing else, has little left to wait for. That it cannot be
+ * done is no failure; that it fails is. */
+static int hurry(const struct upload *u)
+{
+	int r =
+	    sync_file_range(u->fd, 0, (off_t)u->done, SYNC_FILE_RANGE_WRITE);
+
+	return r < 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT)
+		   ? -errno
+		   : 0;
 }
 
 int upload_write(struct upload *u, const void *bytes, size_t len)
 {
-	int r;
+	bool mark = passes_mark(u, len);
+	int r = 0;
 
 	if (len > u->size - u->done)
 		return -EFBIG;
-	r = look_at_space(u, len);
+	if (mark)
+		r = check_space(u->files, u->size - u->done);
 	if (r == 0)
 		r = io_pwrite(u->fd, bytes, len, u->done);
 	if (r == 0)
 		u->done += len;
+	if (r == 0 && mark)
+		r = hurry(u);
 	/* A limit of the process or the file system, not of ours. */
 	return r == -EFBIG ? -ENOSPC : r;
 }

@@ -50,7 +50,7 @@ needs_strace() {
 # shellcheck disable=SC2120
 traced() {
 	strace -qq -o "$BATS_TEST_TMPDIR/trace" "$@" \
-		"$BUILD/tests/bin/filesctl" put tea 100000 \
+		"$BUILD/tests/bin/filesctl" put tea "$(stat -c %s "$tea")" \
 		<"$tea" 2>>"$BATS_TEST_TMPDIR/stderr"
 }
 
@@ -107,7 +107,11 @@ end_with() {
 	run -1 traced -e inject=fdatasync:error=ENOSPC
 	assert_output $'begun\nENOSPC'
 	nothing_there
-	run -0 traced
+	head -c 9M /dev/urandom >"$tea"
+	run -1 traced -e inject=sync_file_range:error=EIO:when=2
+	assert_output $'begun\nEIO'
+	nothing_there
+	run -0 traced -e inject=sync_file_range:error=ENOSYS
 	cmp "$tea" "$files/tea"
 }
 

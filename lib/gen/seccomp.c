@@ -32,9 +32,10 @@ static const int allowed[] = {
     CALL(statfs), CALL(fstatfs), CALL(access), CALL(faccessat),
     CALL(faccessat2), CALL(readlink), CALL(readlinkat), CALL(getdents64),
     CALL(getcwd), CALL(flock), CALL(ftruncate), CALL(fallocate), CALL(fsync),
-    CALL(fdatasync), CALL(link), CALL(linkat), CALL(unlink), CALL(unlinkat),
-    CALL(rename), CALL(renameat), CALL(renameat2), CALL(mkdir), CALL(mkdirat),
-    CALL(rmdir), CALL(utimensat), CALL(umask), CALL(fadvise64),
+    CALL(fdatasync), CALL(sync_file_range), CALL(link), CALL(linkat),
+    CALL(unlink), CALL(unlinkat), CALL(rename), CALL(renameat), CALL(renameat2),
+    CALL(mkdir), CALL(mkdirat), CALL(rmdir), CALL(utimensat), CALL(umask),
+    CALL(fadvise64),
     /* waiting */
     CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6), CALL(nanosleep),
     CALL(clock_nanosleep), CALL(setitimer), CALL(restart_syscall),
