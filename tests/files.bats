@@ -47,7 +47,7 @@ needs_strace() {
 }
 
 # traced [ARGUMENT...]: puts the tea, under strace.
-# shellcheck disable=SC2120
+# shellcheck disable=SC2120,SC2094
 traced() {
 	strace -qq -o "$BATS_TEST_TMPDIR/trace" "$@" \
 		"$BUILD/tests/bin/filesctl" put tea "$(stat -c %s "$tea")" \
