@@ -152,12 +152,13 @@ $(BUILD)/gen/seccomp_filter.h: $(BUILD)/lib/gen/seccomp
 
 $(BUILD)/lib/sandbox.o: $(BUILD)/gen/seccomp_filter.h
 
-# The schema as a C string.
-$(BUILD)/gen/schema.h: lib/schema.sql
+# The schema as C strings, one a version.
+$(BUILD)/gen/schema.h: lib/schema.sql Makefile
 	@mkdir -p $(@D)
-	sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $< > $@.new && mv $@.new $@
+	sed '1,/^--= 1$$/d; s/^--= .*/,/; t; s/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' \
+		$< > $@.new && mv $@.new $@
 
-$(BUILD)/lib/store.o: $(BUILD)/gen/schema.h
+$(BUILD)/lib/store_open.o: $(BUILD)/gen/schema.h
 
 # The page, as C arrays. The folder itself tells of files added and removed.
 WEB = $(sort $(wildcard web/*))

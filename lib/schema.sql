@@ -1,5 +1,10 @@
--- Version 1 of STATE_DIRECTORY/db/parlance.db (design 5). Later versions are
--- further steps in store.c's list of migrations; this one is not edited.
+-- The schema of STATE_DIRECTORY/db/parlance.db (design 5), as the steps that
+-- lead to it: each line "--= N" begins the step to version N (user_version). A
+-- step that was released is not edited: changes are a step of their own, and a
+-- database of any older version is brought up to date when it is opened.
+-- parlance.db(5) describes the result.
+
+--= 1
 
 -- An account. A deleted one keeps its row, since history speaks of it: its
 -- password is '' then. lobby_seen is how many lobby messages toychat's inbox
@@ -27,3 +32,13 @@ CREATE TABLE messages (
 
 -- The oldest from one sender; who has sent how many.
 CREATE INDEX messages_inbox ON messages (inbox_id, source_id, message_id);
+
+--= 2
+
+-- Every index entry ends in the row's id: it need not say it twice.
+DROP INDEX messages_inbox;
+CREATE INDEX messages_inbox ON messages (inbox_id, source_id);
+
+-- Accounts were made with a mark of 0 before anybody could read by it. All the
+-- lobby ever said is not news to them: past the end means up to it.
+UPDATE users SET lobby_seen = 9223372036854775807;

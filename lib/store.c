@@ -2,9 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <sqlite3.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -13,26 +11,19 @@
 #include "io.h"
 #include "store_db.h"
 
-#define DATABASE "parlance.db"
-#define DATABASE_NEW "parlance.new"
+/* The log is copied into the database from so many pages on, as by default. */
+#define WAL_PAGES 1000
 
-/* Step k brings version k to k + 1. */
-static const char *const migrations[] = {
-#include "gen/schema.h"
-};
-
-#define VERSION ((int)(sizeof migrations / sizeof *migrations))
-
-/* journal_size_limit: the last one to close empties the log, so that the next
- * one who opens has none to read through. */
-static const char pragmas[] = "PRAGMA synchronous=FULL;"
-			      "PRAGMA foreign_keys=ON;"
-			      "PRAGMA temp_store=MEMORY;"
-			      "PRAGMA journal_size_limit=0;";
+/* From so many on it is begun anew as soon as readers let us: we wait so long
+ * for them, at one of so many sizes that it can have. */
+#define WAL_PAGES_LONG 4000
+#define WAL_WAIT_MS 100
+#define WAL_EACH 256
+#define WAL_AMONG 16
 
 void store_init(struct store *s, const struct state *state)
 {
-	*s = (struct store){.state = state};
+	*s = (struct store){.state = state, .queue = -1};
 }
 
 static int system_error(struct store *s)
@@ -82,6 +73,49 @@ int store_prepare(struct store *s, const char *sql, sqlite3_stmt **ret)
 	return store_error(s, sqlite3_prepare_v2(s->db, sql, -1, ret, NULL));
 }
 
+int store_cached(struct store *s, enum store_statement which, const char *sql,
+    sqlite3_stmt **ret)
+{
+	int r = 0;
+
+	if (!s->statements[which])
+		r = store_error(s, sqlite3_prepare_v3(s->db, sql, -1,
+				       SQLITE_PREPARE_PERSISTENT,
+				       &s->statements[which], NULL));
+	if (r == 0)
+		*ret = s->statements[which];
+	return r;
+}
+
+int store_reset(struct store *s, sqlite3_stmt *statement, int rc)
+{
+	int r = store_error(s, rc);
+
+	(void)sqlite3_reset(statement);
+	(void)sqlite3_clear_bindings(statement);
+	return r;
+}
+
+int store_bind_text(
+    sqlite3_stmt *statement, int place, const char *text, size_t len)
+{
+	return sqlite3_bind_text64(
+	    statement, place, text, len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+int store_column_text(
+    sqlite3_stmt *statement, int column, char *out, size_t size)
+{
+	const unsigned char *text = sqlite3_column_text(statement, column);
+	int n = sqlite3_column_bytes(statement, column);
+
+	if (!text || n < 0 || (size_t)n >= size)
+		return -EUCLEAN;
+	memcpy(out, text, (size_t)n);
+	out[n] = '\0';
+	return n;
+}
+
 int store_finish(struct store *s, sqlite3_stmt *statement)
 {
 	int rc = sqlite3_step(statement);
@@ -92,11 +126,50 @@ int store_finish(struct store *s, sqlite3_stmt *statement)
 	return store_error(s, rc);
 }
 
+/* --- the queue of writers ------------------------------------------ */
+
+/*
+ * SQLite has whoever finds the database locked sleep for a while and try
+ * again, longer each time: with many writers some never have luck. flock wakes
+ * the one who has waited longest, and at once.
+ */
+
+int store_queue(struct store *s, int64_t deadline)
+{
+	int r = 0;
+
+	if (s->queue < 0) {
+		s->queue = openat(s->state->state, "db",
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (s->queue < 0)
+			return -errno;
+	}
+	if (s->queued == 0)
+		r = io_flock(s->queue, LOCK_EX, deadline);
+	if (r == 0)
+		s->queued++;
+	return r;
+}
+
+void store_unqueue(struct store *s)
+{
+	if (s->queued && --s->queued == 0)
+		(void)flock(s->queue, LOCK_UN);
+}
+
 /* --- transactions -------------------------------------------------- */
 
-static int run(struct store *s, const char *sql)
+static int run_cached(
+    struct store *s, enum store_statement which, const char *sql, int *ret_rc)
 {
-	return store_error(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
+	sqlite3_stmt *statement = NULL;
+	int r = store_cached(s, which, sql, &statement);
+
+	*ret_rc = SQLITE_OK;
+	if (r < 0)
+		return r;
+	*ret_rc = sqlite3_step(statement);
+	return store_reset(s, statement, *ret_rc);
 }
 
 static int mark_failed(struct store *s)
@@ -107,17 +180,42 @@ static int mark_failed(struct store *s)
 	return fd < 0 ? -errno : close(fd);
 }
 
-int store_begin(struct store *s)
+/* With our turn in the queue: who failed left his mark before he left it. */
+static int begin_queued(struct store *s, int64_t deadline)
 {
+	int rc, r;
+
 	if (faccessat(s->state->runtime, STORE_FAILED, F_OK, 0) == 0)
 		return -EKEYREVOKED;
-	return run(s, "BEGIN IMMEDIATE");
+	(void)sqlite3_busy_timeout(s->db, clock_left(deadline));
+	r = run_cached(s, STORE_BEGIN, "BEGIN IMMEDIATE", &rc);
+	(void)sqlite3_busy_timeout(s->db, LIMIT_LOCK_MS);
+	return r;
+}
+
+int store_begin(struct store *s)
+{
+	int64_t deadline = clock_in(LIMIT_LOCK_MS);
+	int r = store_queue(s, deadline);
+
+	if (r < 0)
+		return r;
+	r = begin_queued(s, deadline);
+	if (r < 0)
+		store_unqueue(s);
+	return r;
+}
+
+static void roll_back(struct store *s)
+{
+	if (!sqlite3_get_autocommit(s->db))
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 void store_rollback(struct store *s)
 {
-	if (!sqlite3_get_autocommit(s->db))
-		(void)run(s, "ROLLBACK");
+	roll_back(s);
+	store_unqueue(s);
 }
 
 /* The frames of a commit whose sync failed stand in the log, and who opens the
@@ -133,244 +231,39 @@ static int cure(struct store *s)
 
 int store_commit(struct store *s, bool *ret_unsure)
 {
-	int rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
-	int r = store_error(s, rc);
+	int rc, r = run_cached(s, STORE_COMMIT, "COMMIT", &rc);
 
-	if (r == 0)
-		return 0;
-	store_rollback(s);
-	if ((rc & 0xff) == SQLITE_IOERR && cure(s) < 0) {
-		(void)mark_failed(s);
-		if (ret_unsure)
-			*ret_unsure = true;
+	if (r < 0) {
+		roll_back(s);
+		if ((rc & 0xff) == SQLITE_IOERR && cure(s) < 0) {
+			(void)mark_failed(s);
+			if (ret_unsure)
+				*ret_unsure = true;
+		}
 	}
+	store_unqueue(s);
 	return r;
 }
 
-/* --- opening ------------------------------------------------------- */
-
-static int take_int(void *arg, int columns, char **values, char **names)
+/*
+ * SQLite begins its log anew when nobody reads from it. Where somebody always
+ * does, it would grow for ever; so once it is long we wait for those who read
+ * now, with the queue held, so that nothing is written meanwhile. Whoever
+ * begins to read then finds all in the database and has no use for the log.
+ * One who reads for long must not slow down every commit: hence not each time.
+ */
+int store_after_commit(void *arg, sqlite3 *db, const char *name, int pages)
 {
-	sqlite3_int64 *ret = arg;
-
-	(void)names;
-	*ret = columns > 0 && values[0] ? strtoll(values[0], NULL, 10) : 0;
-	return 0;
-}
-
-static int user_version(struct store *s, sqlite3_int64 *ret)
-{
-	return store_error(
-	    s, sqlite3_exec(s->db, "PRAGMA user_version", take_int, ret, NULL));
-}
-
-/* Within a transaction: two may have seen the old version. */
-static int migrate_steps(struct store *s)
-{
-	sqlite3_int64 version = 0;
-	char sql[64];
-	int r = user_version(s, &version);
-
-	for (; r == 0 && version < VERSION; version++)
-		r = run(s, migrations[version]);
-	(void)snprintf(sql, sizeof sql, "PRAGMA user_version=%d", VERSION);
-	return r < 0 ? r : run(s, sql);
-}
-
-static int migrate(struct store *s)
-{
-	sqlite3_int64 version = 0;
-	int r = user_version(s, &version);
-
-	if (r < 0 || version == VERSION)
-		return r;
-	if (version < 0 || version > VERSION)
-		return -EUCLEAN;
-	r = store_begin(s);
-	if (r < 0)
-		return r;
-	r = migrate_steps(s);
-	if (r == 0)
-		return store_commit(s, NULL);
-	store_rollback(s);
-	return r;
-}
-
-static int take_wal(void *arg, int columns, char **values, char **names)
-{
-	bool *ret = arg;
-
-	(void)names;
-	*ret = columns > 0 && values[0] && strcmp(values[0], "wal") == 0;
-	return 0;
-}
-
-/* busy_timeout, then journal_mode, then the rest (design 5). */
-static int set_up(struct store *s)
-{
-	bool wal = false;
-	int r;
-
-	(void)sqlite3_busy_timeout(s->db, LIMIT_LOCK_MS);
-	r = store_error(s, sqlite3_exec(s->db, "PRAGMA journal_mode=WAL",
-			       take_wal, &wal, NULL));
-	if (r == 0 && !wal)
-		r = -EROFS;
-	if (r == 0)
-		r = run(s, pragmas);
-	return r == 0 ? migrate(s) : r;
-}
-
-/* Below an absolute STATE_DIRECTORY; a relative one is gone through by its
- * descriptor, since SQLite would ask where we are now. */
-static int find_path(
-    const struct store *s, const char *name, char *ret_path, size_t size)
-{
-	int n;
-
-	if (s->state->state_path[0] == '/')
-		n = snprintf(
-		    ret_path, size, "%s/db/%s", s->state->state_path, name);
-	else
-		n = snprintf(ret_path, size, "/proc/self/fd/%d/db/%s",
-		    s->state->state, name);
-	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
-}
-
-/* One thread, no statistics, and little memory beforehand. Once SQLite is
- * initialized this is refused and changes nothing. */
-static void configure(void)
-{
-	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
-	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	(void)sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 512, 32);
-}
-
-static void disconnect(struct store *s)
-{
-	(void)sqlite3_finalize(s->find);
-	s->find = NULL;
-	(void)sqlite3_close(s->db);
-	s->db = NULL;
-}
-
-static int connect_to(struct store *s, const char *name)
-{
-	char path[sizeof s->state->state_path + 64];
-	int r = find_path(s, name, path, sizeof path);
-
-	if (r < 0)
-		return r;
-	configure();
-	r = store_error(s, sqlite3_open_v2(path, &s->db,
-			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-				   SQLITE_OPEN_EXRESCODE,
-			       NULL));
-	if (r == 0)
-		r = set_up(s);
-	if (r < 0)
-		disconnect(s);
-	return r;
-}
-
-static bool exists(const struct store *s)
-{
-	return faccessat(s->state->state, "db/" DATABASE, F_OK, 0) == 0;
-}
-
-int store_ready(struct store *s)
-{
-	int keep = 1, r;
-
-	if (s->db)
-		return 0;
-	if (!exists(s))
-		return -ENOENT;
-	r = connect_to(s, DATABASE);
-	if (r < 0)
-		return r;
-	/* With both files kept, it can be read where none can be made. */
-	(void)sqlite3_file_control(
-	    s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
-	return 0;
-}
-
-/* --- the first time ------------------------------------------------ */
-
-static void remove_new(int dir)
-{
-	(void)unlinkat(dir, DATABASE_NEW, 0);
-	(void)unlinkat(dir, DATABASE_NEW "-journal", 0);
-	(void)unlinkat(dir, DATABASE_NEW "-wal", 0);
-	(void)unlinkat(dir, DATABASE_NEW "-shm", 0);
-}
-
-/* The database is made whole under another name, closed, and only then given
- * its own: so nobody ever opens one that has no tables, or is not in WAL mode
- * yet, which concurrent openers cannot change without errors. */
-static int build(struct store *s, int dir)
-{
-	int fd, r;
-
-	remove_new(dir);
-	fd = openat(dir, DATABASE_NEW,
-	    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	(void)close(fd);
-	r = connect_to(s, DATABASE_NEW);
-	if (r == 0)
-		disconnect(s);
-	/* A log left over says that its contents are not in the file. */
-	if (r == 0 && faccessat(dir, DATABASE_NEW "-wal", F_OK, 0) == 0)
-		r = -EIO;
-	if (r == 0 && renameat(dir, DATABASE_NEW, dir, DATABASE) < 0)
-		r = -errno;
-	if (r == 0 && fsync(dir) < 0)
-		r = -errno;
-	if (r < 0)
-		remove_new(dir);
-	return r;
-}
-
-static int create(struct store *s)
-{
-	int dir = openat(s->state->state, "db",
-	    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	int r;
-
-	if (dir < 0)
-		return -errno;
-	r = io_flock(dir, LOCK_EX, clock_in(LIMIT_LOCK_MS));
-	if (r == 0 && !exists(s))
-		r = build(s, dir);
-	(void)close(dir);
-	return r;
-}
-
-int store_open(struct store *s)
-{
-	int r = store_ready(s);
-
-	if (r != -ENOENT)
-		return r;
-	r = create(s);
-	return r < 0 ? r : store_ready(s);
-}
-
-void store_idle(struct store *s)
-{
-	if (!s->db)
-		return;
-	disconnect(s);
-	(void)sqlite3_shutdown();
-	(void)malloc_trim(0);
-}
-
-void store_release(struct store *s)
-{
-	if (!s->db)
-		return;
-	disconnect(s);
-	(void)sqlite3_shutdown();
+	(void)arg;
+	if (pages >= WAL_PAGES_LONG && pages % WAL_EACH < WAL_AMONG) {
+		(void)sqlite3_busy_timeout(db, WAL_WAIT_MS);
+		(void)sqlite3_wal_checkpoint_v2(
+		    db, name, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+		(void)sqlite3_busy_timeout(db, LIMIT_LOCK_MS);
+	} else if (pages >= WAL_PAGES) {
+		(void)sqlite3_wal_checkpoint_v2(
+		    db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	}
+	/* It is committed, whatever became of this. */
+	return SQLITE_OK;
 }

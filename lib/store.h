@@ -23,8 +23,10 @@
  * open it; and MAKE and WRITE in failed/; and to add users LIST, WRITE, MAKE
  * and REMOVE in accounts/.
  *
- * It locks accounts/ (flock) while it adds a user, db/ while it makes the
- * database, and otherwise leaves locking to SQLite.
+ * It locks accounts/ (flock) while it adds a user, and db/ while it makes the
+ * database and for each transaction that writes: so writers are served in turn
+ * and at once, where SQLite has them sleep and try. Who writes to the database
+ * without it (the sqlite3 shell) is waited for all the same.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -39,10 +41,16 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
+#define STORE_STATEMENTS 12
+
 struct store {
 	const struct state *state;
 	struct sqlite3 *db; /* NULL: not open */
-	struct sqlite3_stmt *find;
+
+	/* For store*.c alone. */
+	struct sqlite3_stmt *statements[STORE_STATEMENTS];
+	int queue; /* db/, for flock; -1: not open */
+	unsigned queued; /* how often over we hold it */
 };
 
 struct store_user {
@@ -59,7 +67,9 @@ void store_release(struct store *);
 
 /* Opens, creates and migrates the database. Only who writes needs to call it,
  * before its sandbox: where nobody was ever added, finding a user is -ENOENT
- * and makes nothing, so it works on a read-only state. 0 or -errno. */
+ * and makes nothing, so it works on a read-only state. An older schema is
+ * migrated by whoever may write to it; who may not reads it as it is. 0 or
+ * -errno. */
 int store_open(struct store *);
 
 /* The account of exactly this spelling (addressing is exact), a deleted one

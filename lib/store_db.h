@@ -2,11 +2,18 @@
  * What store's own files share: the connection, transactions and errors.
  * Nobody else includes this.
  *
+ *	store.c        statements, errors, transactions
+ *	store_open.c   opening, making and migrating the database
+ *	store_users.c  accounts
+ *	store_inbox.c  inboxes
+ *	store_check.c  is all of it sound?
+ *
  *	r = store_begin(store);
  *	... statements; on failure store_rollback(store) ...
  *	r = store_commit(store);
  *
- * Locks: a write transaction holds SQLite's write lock.
+ * Locks: a write transaction holds flock on db/, the queue of writers, and then
+ * SQLite's write lock.
  */
 #ifndef STORE_DB_H
 #define STORE_DB_H
@@ -31,6 +38,49 @@ int store_begin(struct store *);
  * *ret_unsure, if not NULL, is set: then failed/parlance.db says so. */
 int store_commit(struct store *, bool *ret_unsure);
 void store_rollback(struct store *);
+
+/* Takes our turn among the writers by the deadline (io_flock), and gives it
+ * back. They nest: store_begin() does the same within. 0, -EBUSY, -errno. */
+int store_queue(struct store *, int64_t deadline);
+void store_unqueue(struct store *);
+
+/* For sqlite3_wal_hook(). */
+int store_after_commit(void *, sqlite3 *, const char *name, int pages);
+
+/* Statements that a connection compiles once. */
+enum store_statement {
+	STORE_BEGIN,
+	STORE_COMMIT,
+	USERS_FIND,
+	INBOX_ME,
+	INBOX_RECIPIENT,
+	INBOX_SEND,
+	INBOX_EACH,
+	INBOX_SENDER,
+	INBOX_OLDEST,
+	INBOX_REMOVE,
+	INBOX_MOVE,
+	STORE_STATEMENT_COUNT,
+};
+_Static_assert(
+    STORE_STATEMENT_COUNT <= STORE_STATEMENTS, "struct store has room");
+
+/* The statement of that place, compiled if it was not yet; it stays the
+ * store's. 0 or -errno. Once stepped, it is to be reset: while it is not, a
+ * transaction that reads goes on. */
+int store_cached(
+    struct store *, enum store_statement, const char *sql, sqlite3_stmt **ret);
+
+/* Resets it and forgets what was bound. The -errno for rc, what its last step
+ * returned, or 0. */
+int store_reset(struct store *, sqlite3_stmt *, int rc);
+
+/* Binds a text that stays as it is until the reset. */
+int store_bind_text(sqlite3_stmt *, int place, const char *, size_t len);
+
+/* Copies a text, with a NUL behind it: its length, or -EUCLEAN if it is longer
+ * than what we ever wrote. */
+int store_column_text(sqlite3_stmt *, int column, char *out, size_t size);
 
 /* Compiles one statement: 0 or -errno. The caller finalizes it. */
 int store_prepare(struct store *, const char *sql, sqlite3_stmt **ret);

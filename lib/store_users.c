@@ -13,63 +13,41 @@
 
 #define COLUMNS "user_id, username, password, disabled"
 
-static int bind_text(
-    sqlite3_stmt *statement, int place, const char *text, size_t len)
-{
-	return sqlite3_bind_text64(
-	    statement, place, text, len, SQLITE_STATIC, SQLITE_UTF8);
-}
-
-/* Copies a column; -EUCLEAN if it is longer than what we ever wrote. */
-static int column_text(
-    sqlite3_stmt *statement, int column, char *out, size_t size)
-{
-	const unsigned char *text = sqlite3_column_text(statement, column);
-	int n = sqlite3_column_bytes(statement, column);
-
-	if (!text || n < 0 || (size_t)n >= size)
-		return -EUCLEAN;
-	memcpy(out, text, (size_t)n);
-	out[n] = '\0';
-	return 0;
-}
-
 static int take_user(sqlite3_stmt *statement, struct store_user *ret)
 {
 	int r;
 
 	ret->id = sqlite3_column_int64(statement, 0);
-	r = column_text(statement, 1, ret->name, sizeof ret->name);
-	if (r == 0)
-		r = column_text(
+	r = store_column_text(statement, 1, ret->name, sizeof ret->name);
+	if (r >= 0)
+		r = store_column_text(
 		    statement, 2, ret->password, sizeof ret->password);
 	ret->disabled = sqlite3_column_int(statement, 3) != 0;
 	ret->deleted = ret->password[0] == '\0';
-	return r;
+	return r < 0 ? r : 0;
 }
 
 int store_user_find(
     struct store *s, const char *name, size_t len, struct store_user *ret)
 {
+	static const char sql[] =
+	    "SELECT " COLUMNS " FROM users WHERE username = ?1";
 	struct store_user found = {0};
-	int rc, r = store_ready(s);
+	sqlite3_stmt *statement;
+	int rc, taken = -ENOENT, r = store_ready(s);
 
-	if (r == 0 && !s->find)
-		r = store_prepare(s,
-		    "SELECT " COLUMNS " FROM users WHERE username = ?1",
-		    &s->find);
+	if (r == 0)
+		r = store_cached(s, USERS_FIND, sql, &statement);
 	if (r < 0)
 		return r;
-	(void)bind_text(s->find, 1, name, len);
-	rc = sqlite3_step(s->find);
-	r = store_error(s, rc);
-	if (rc == SQLITE_DONE)
-		r = -ENOENT;
+	(void)store_bind_text(statement, 1, name, len);
+	rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW)
-		r = take_user(s->find, &found);
+		taken = take_user(statement, &found);
 	/* Ends the read transaction, so nobody waits for us. */
-	(void)sqlite3_reset(s->find);
-	(void)sqlite3_clear_bindings(s->find);
+	r = store_reset(s, statement, rc);
+	if (r == 0)
+		r = taken;
 	if (r == 0)
 		*ret = found;
 	return r;
@@ -169,9 +147,9 @@ static int insert(struct store *s, const struct new_user *u)
 
 	if (r < 0)
 		return r;
-	(void)bind_text(statement, 1, u->name, u->len);
-	(void)bind_text(statement, 2, u->key, strlen(u->key));
-	(void)bind_text(statement, 3, u->password, strlen(u->password));
+	(void)store_bind_text(statement, 1, u->name, u->len);
+	(void)store_bind_text(statement, 2, u->key, strlen(u->key));
+	(void)store_bind_text(statement, 3, u->password, strlen(u->password));
 	(void)sqlite3_bind_int64(statement, 4, clock_now());
 	(void)sqlite3_bind_int64(statement, 5, (sqlite3_int64)u->lobby_seen);
 	return store_finish(s, statement);
@@ -251,9 +229,9 @@ static int change(struct store *s, const char *sql, const char *name,
 
 	if (r < 0)
 		return r;
-	(void)bind_text(statement, 1, name, len);
+	(void)store_bind_text(statement, 1, name, len);
 	if (value)
-		(void)bind_text(statement, 2, value, strlen(value));
+		(void)store_bind_text(statement, 2, value, strlen(value));
 	r = store_finish(s, statement);
 	return r == 0 && sqlite3_changes(s->db) == 0 ? -ENOENT : r;
 }

@@ -1,0 +1,356 @@
+/*
+ * bench/inbox [-n ROUNDS] send|read...
+ *
+ * send: durable direct messages a second, by 1 and by 16 processes, in two
+ * ways, interleaved so that the disk's moods hit both:
+ *
+ *	inbox	inbox_send() of lib/store_inbox.h
+ *	bare	nothing but BEGIN IMMEDIATE, the same INSERT, COMMIT, prepared
+ *		once, into the same tables, with the same settings and SQLite's
+ *		own busy_timeout and checkpoints
+ *
+ * To be had: inbox at least 0.7 of bare. `worst` is the longest that one
+ * message took, which a person waits for.
+ *
+ * read: an inbox of 100,000 messages from 1,000 senders, in a database that
+ * holds ten more such inboxes. CPU time of one inbox_each() (to be had: under
+ * 10 ms), and time of one inbox_take(), with its sync (under 1 ms of CPU).
+ *
+ * STATE_DIRECTORY is to be on a real disk.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "lib/clock.h"
+#include "lib/store_inbox.h"
+#include "rounds.h"
+
+#define ROUNDS_MOST 100
+#define PROCESSES_MOST 16
+#define ROUND_MS 1000
+
+#define SENDERS 1000
+#define UNREAD 100000
+#define OTHERS 10
+
+#define BODY "the quick brown fox jumps over the lazy dog, and says so here"
+
+enum way { INBOX, BARE, WAYS };
+
+/* Shared by a round's processes. */
+struct round {
+	_Atomic bool go;
+	_Atomic bool stop;
+	_Atomic uint64_t ready;
+	_Atomic uint64_t sent;
+	_Atomic uint64_t worst_us;
+};
+
+struct bench {
+	struct state state;
+	struct round *round;
+	uint64_t rounds;
+	int64_t me;
+};
+
+static void fail(const char *what, int error)
+{
+	(void)fprintf(stderr, "inbox: %s: %s\n", what, strerror(abs(error)));
+	exit(1);
+}
+
+static uint64_t now_us(clockid_t clock)
+{
+	struct timespec t;
+
+	(void)clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* --- bare ------------------------------------------------------------------
+ */
+
+static sqlite3 *open_bare(const struct bench *b)
+{
+	char path[PATH_MAX + 32];
+	sqlite3 *db;
+
+	(void)snprintf(
+	    path, sizeof path, "%s/db/parlance.db", b->state.state_path);
+	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) ||
+	    sqlite3_busy_timeout(db, LIMIT_LOCK_MS) ||
+	    sqlite3_exec(db,
+		"PRAGMA journal_mode=WAL;"
+		"PRAGMA synchronous=FULL;"
+		"PRAGMA foreign_keys=ON;"
+		"PRAGMA temp_store=MEMORY;"
+		"PRAGMA journal_size_limit=16777216;",
+		NULL, NULL, NULL))
+		fail(path, EIO);
+	return db;
+}
+
+static void step(sqlite3_stmt *statement)
+{
+	int rc = sqlite3_step(statement);
+
+	if (rc != SQLITE_DONE) {
+		(void)fprintf(stderr, "inbox: bare: %s\n", sqlite3_errstr(rc));
+		exit(1);
+	}
+	(void)sqlite3_reset(statement);
+}
+
+struct bare {
+	sqlite3 *db;
+	sqlite3_stmt *begin, *insert, *commit;
+};
+
+static void bare_init(struct bare *bare, const struct bench *b)
+{
+	bare->db = open_bare(b);
+	if (sqlite3_prepare_v2(
+		bare->db, "BEGIN IMMEDIATE", -1, &bare->begin, NULL) ||
+	    sqlite3_prepare_v2(bare->db, "COMMIT", -1, &bare->commit, NULL) ||
+	    sqlite3_prepare_v2(bare->db,
+		"INSERT INTO messages (timestamp, source_id, destination, "
+		"inbox_id, body) VALUES (?, ?, ?, ?, ?)",
+		-1, &bare->insert, NULL))
+		fail("prepare", EIO);
+}
+
+static void bare_send(struct bare *bare, int64_t me)
+{
+	(void)sqlite3_bind_int64(bare->insert, 1, clock_now());
+	(void)sqlite3_bind_int64(bare->insert, 2, me);
+	(void)sqlite3_bind_text(bare->insert, 3, "bob", 3, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(bare->insert, 4, me);
+	(void)sqlite3_bind_text(
+	    bare->insert, 5, BODY, sizeof BODY - 1, SQLITE_STATIC);
+	step(bare->begin);
+	step(bare->insert);
+	step(bare->commit);
+}
+
+/* --- send ------------------------------------------------------------------
+ */
+
+static void note_worst(struct round *round, uint64_t us)
+{
+	uint64_t worst = round->worst_us;
+
+	while (
+	    us > worst && !__atomic_compare_exchange_n(&round->worst_us, &worst,
+			      us, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		;
+}
+
+static int sender(const struct bench *b, enum way way)
+{
+	uint64_t n = 0, start;
+	struct store store;
+	struct bare bare;
+	int r = 0;
+
+	store_init(&store, &b->state);
+	if (way == BARE)
+		bare_init(&bare, b);
+	else
+		r = store_open(&store);
+	b->round->ready++;
+	while (!b->round->go)
+		(void)usleep(100);
+	for (; r == 0 && !b->round->stop; n++) {
+		start = now_us(CLOCK_MONOTONIC);
+		if (way == BARE)
+			bare_send(&bare, b->me);
+		else
+			r = inbox_send(
+			    &store, b->me, "bob", 3, BODY, sizeof BODY - 1);
+		note_worst(b->round, now_us(CLOCK_MONOTONIC) - start);
+	}
+	if (r < 0)
+		fail("inbox_send", r);
+	b->round->sent += n;
+	return 0;
+}
+
+/* Messages a second. */
+static double run(struct bench *b, enum way way, int processes)
+{
+	int status, bad = 0;
+	int64_t start;
+
+	*b->round = (struct round){0};
+	for (int i = 0; i < processes; i++)
+		if (fork() == 0)
+			_exit(sender(b, way));
+	while (b->round->ready < (uint64_t)processes)
+		(void)usleep(1000);
+	start = clock_ms();
+	b->round->go = true;
+	(void)usleep(ROUND_MS * 1000);
+	b->round->stop = true;
+	while (wait(&status) > 0)
+		bad |= status;
+	if (bad)
+		exit(1);
+	return (double)b->round->sent * 1000 / (double)(clock_ms() - start);
+}
+
+static void bench_send(struct bench *b, int processes)
+{
+	double ratio[ROUNDS_MOST], rate[WAYS];
+	uint64_t worst[WAYS];
+
+	for (uint64_t i = 0; i < b->rounds; i++) {
+		for (enum way w = 0; w < WAYS; w++) {
+			rate[w] = run(b, w, processes);
+			worst[w] = b->round->worst_us / 1000;
+		}
+		ratio[i] = rate[INBOX] / rate[BARE];
+		printf("inbox: %2d senders: inbox %.0f/s worst %ju ms  "
+		       "bare %.0f/s worst %ju ms\n",
+		    processes, rate[INBOX], (uintmax_t)worst[INBOX], rate[BARE],
+		    (uintmax_t)worst[BARE]);
+	}
+	printf("inbox: %2d senders: inbox is %.2f of bare (at least 0.7)\n",
+	    processes, median(ratio, b->rounds));
+}
+
+/* --- read ------------------------------------------------------------------
+ */
+
+static void fill(const struct bench *b)
+{
+	sqlite3 *db = open_bare(b);
+	char *sql = sqlite3_mprintf(
+	    "BEGIN;"
+	    "WITH RECURSIVE i(n) AS "
+	    "(SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d) "
+	    "INSERT INTO users (username, name_key, password, created) "
+	    "SELECT 'user' || n, 'user' || n, 'x', 0 FROM i;"
+	    "DELETE FROM messages;"
+	    /* Interleaved, as they would come. */
+	    "WITH RECURSIVE i(n) AS "
+	    "(SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n < %d) "
+	    "INSERT INTO messages (timestamp, source_id, destination, "
+	    "inbox_id, body) SELECT 1795183387, "
+	    "(SELECT user_id FROM users WHERE username = 'user' || "
+	    "(1 + n * 7919 %% %d)), 'bob', %lld + n %% %d, '%s' FROM i;"
+	    "COMMIT;",
+	    SENDERS, UNREAD * (OTHERS + 1) - 1, SENDERS, (long long)b->me,
+	    OTHERS + 1, BODY);
+
+	if (!sql || sqlite3_exec(db, sql, NULL, NULL, NULL))
+		fail(sqlite3_errmsg(db), EIO);
+	sqlite3_free(sql);
+	(void)sqlite3_close(db);
+}
+
+static int count_one(void *arg, const char *from, uint64_t count)
+{
+	uint64_t *counts = arg;
+
+	(void)from;
+	counts[0]++;
+	counts[1] += count;
+	return 0;
+}
+
+static void bench_read(struct bench *b)
+{
+	double each[ROUNDS_MOST], take[ROUNDS_MOST], wall[ROUNDS_MOST];
+	struct inbox_message message;
+	uint64_t counts[2] = {0}, start, real;
+	struct store store;
+	char from[16];
+	int r;
+
+	fill(b);
+	store_init(&store, &b->state);
+	for (uint64_t i = 0; i < b->rounds; i++) {
+		counts[0] = counts[1] = 0;
+		start = now_us(CLOCK_PROCESS_CPUTIME_ID);
+		r = inbox_each(&store, b->me, count_one, counts);
+		each[i] = (double)(now_us(CLOCK_PROCESS_CPUTIME_ID) - start);
+		if (r < 0)
+			fail("inbox_each", r);
+		(void)snprintf(from, sizeof from, "user%d", 1 + (int)i * 7);
+		real = now_us(CLOCK_MONOTONIC);
+		start = now_us(CLOCK_PROCESS_CPUTIME_ID);
+		r = inbox_take(&store, b->me, from, strlen(from), &message);
+		take[i] = (double)(now_us(CLOCK_PROCESS_CPUTIME_ID) - start);
+		wall[i] = (double)(now_us(CLOCK_MONOTONIC) - real);
+		if (r < 0)
+			fail("inbox_take", r);
+	}
+	store_release(&store);
+	printf("inbox: %ju messages of %ju senders counted in %.1f ms of CPU "
+	       "(under 10)\n",
+	    (uintmax_t)counts[1], (uintmax_t)counts[0],
+	    median(each, b->rounds) / 1000);
+	printf("inbox: one of them taken in %.2f ms of CPU (under 1), "
+	       "%.2f ms in all\n",
+	    median(take, b->rounds) / 1000, median(wall, b->rounds) / 1000);
+}
+
+/* ---------------------------------------------------------------------------
+ */
+
+static void add_people(struct bench *b)
+{
+	struct store_user user;
+	struct store store;
+	char name[16] = "bob";
+	int r;
+
+	store_init(&store, &b->state);
+	for (int i = 0; i <= OTHERS; i++) {
+		r = store_user_add(&store, name, strlen(name), "hash", 0);
+		if (r < 0)
+			fail("store_user_add", r);
+		(void)snprintf(name, sizeof name, "other%d", i);
+	}
+	r = store_user_find(&store, "bob", 3, &user);
+	if (r < 0)
+		fail("bob", r);
+	b->me = user.id;
+	store_release(&store);
+}
+
+int main(int argc, char **argv)
+{
+	static struct bench b = {.rounds = 7};
+	struct state_error error;
+	int n = rounds_options(argc, argv, ROUNDS_MOST, 2, &b.rounds);
+
+	if (n < 0) {
+		(void)fputs("usage: inbox [-n ROUNDS] send|read...\n", stderr);
+		return 100;
+	}
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	b.round = mmap(NULL, sizeof *b.round, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (b.round == MAP_FAILED)
+		fail("mmap", errno);
+	if (state_open(&b.state, &error) < 0)
+		fail(error.text, 0);
+	add_people(&b);
+	for (int i = optind; i < argc; i++) {
+		if (strcmp(argv[i], "send") == 0) {
+			bench_send(&b, 1);
+			bench_send(&b, PROCESSES_MOST);
+		} else {
+			bench_read(&b);
+		}
+	}
+	return 0;
+}
