@@ -65,7 +65,8 @@ FRONTS = $(foreach d,chatfiled hchatd bcs_server toychatd,\
 PROGRAMS = $(HANDLERS:%=$(BUILD)/handlers/%) $(HELPERS:%=$(BUILD)/helpers/%) \
 	$(CLIENTS:%=$(BUILD)/bin/%) $(FRONTS:%=$(BUILD)/bin/%) \
 	$(patsubst tools/parlance.c,$(BUILD)/bin/parlance,\
-		$(wildcard tools/parlance.c))
+		$(wildcard tools/parlance.c)) \
+	$(patsubst clients/%,$(BUILD)/bin/%,$(wildcard clients/*.py))
 
 # Only what is used gets linked. libsodium and libunistring are static: an
 # idle handler is a third smaller so (HACKING.md).
@@ -114,6 +115,12 @@ $(foreach c,$(CLIENTS),$(eval $(call client,$c)))
 $(BUILD)/bin/parlance: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c)) $(LIB)
 	@mkdir -p $(@D)
 	$(link) $(LIBS)
+
+# A program as it stands, but for the version.
+$(BUILD)/bin/%.py: clients/%.py $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)sed 's/^VERSION = .*/VERSION = "$(VERSION)"/' $< > $@.new && \
+		chmod 755 $@.new && mv $@.new $@
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
@@ -285,7 +292,7 @@ DEPS = gcc libc6-dev pkg-config libsqlite3-dev libsystemd-dev llhttp-dev \
 	libunistring-dev libseccomp-dev zlib1g-dev
 DEPS_CHECK = bats bats-assert libcmocka-dev clang llvm libclang-rt-14-dev \
 	clang-format cppcheck shellcheck curl netcat-openbsd socat sqlite3 \
-	strace python3 procps util-linux e2fsprogs libfuse3-dev fuse3 \
+	strace python3 pyflakes3 procps util-linux e2fsprogs libfuse3-dev fuse3 \
 	mandoc tmux iproute2 chromium chromium-driver python3-selenium npm
 DEPS_BENCH = nginx-light ucspi-tcp valgrind
 
@@ -313,7 +320,7 @@ SCRIPTS = $(wildcard .ci/run tests/run tests/*.bats tests/*.bash bench/run \
 UNITS = $(wildcard systemd/*.socket systemd/*.service systemd/*.target)
 ETC = $(DESTDIR)$(SYSCONFDIR)/parlance
 # What goes where: programs people call, programs of ours, pages, units.
-BIN_FILES = $(filter $(BUILD)/bin/%,$(PROGRAMS)) $(wildcard clients/*.py)
+BIN_FILES = $(filter $(BUILD)/bin/%,$(PROGRAMS))
 LIBEXEC_FILES = $(filter-out $(BUILD)/bin/%,$(PROGRAMS))
 man_to = $(DESTDIR)$(mandir)/man$(subst .,,$(suffix $1))
 INSTALLED = $(patsubst %,$(DESTDIR)$(PREFIX)/bin/%,$(notdir $(BIN_FILES))) \
@@ -344,12 +351,13 @@ format: ## let clang-format have its way
 format-check:
 	clang-format --dry-run -Werror $(SOURCES_C)
 
-lint: ## cppcheck and shellcheck
+lint: ## cppcheck, shellcheck and pyflakes
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
 	    --enable=warning,portability,performance \
 	    --suppress=missingIncludeSystem -D_GNU_SOURCE -I. -I$(BUILD) \
 	    $(filter %.c,$(SOURCES_C))
 	shellcheck -x $(SCRIPTS)
+	pyflakes3 $(wildcard clients/*.py tests/*.py tests/*/*.py bench/*.py)
 
 clean: ## remove what was built
 	rm -rf build compile_commands.json
