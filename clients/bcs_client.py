@@ -278,6 +278,7 @@ class Download(Transfer):
         self.name = name
         self.part = ""
         self.fault: Optional[Fault] = None
+        self.received = False  # its beginning, at least
 
     def begin(self) -> bytes:
         self.path = os.path.expanduser(self.path)
@@ -302,6 +303,7 @@ class Download(Transfer):
 
     def receive(self, size: int) -> None:
         self.started(size)
+        self.received = True
         folder = os.path.dirname(self.path)
         self.part = os.path.join(folder, 
                                  f".bcs-{os.getpid()}-{time.time_ns()}.part")
@@ -328,6 +330,8 @@ class Download(Transfer):
     def finish(self) -> None:
         if self.refused:
             return
+        if not self.received:
+            raise Fault(f"the server sent no file {self.name}", FAILED)
         try:
             if not self.fault:
                 # This name was free, and is ours before it is replaced.
@@ -363,26 +367,26 @@ class Download(Transfer):
 
 
 def request(line: str) -> Union[Message, str]:
-    """What a line asks for: a request, or the word "quit" or "help"."""
+    """What a line asks for: a request, or "/quit" or "/help"."""
     if not line.startswith("/") or line.startswith("//"):
         text = line[1:] if line.startswith("//") else line
         if len(text.encode()) > STRING_MAX:
             raise Fault(f"a message has at most {STRING_MAX} bytes")
         return Message(text)
     try:
-        word, *rest = shlex.split(line[1:].replace("\0", "\ufffd")) or [""]
+        word, *rest = shlex.split(line.replace("\0", "\ufffd"))
     except ValueError as e:
         raise Fault(f"{line.split()[0]}: {str(e).lower()}")
-    if word in ("quit", "help") and not rest:
+    if word in ("/quit", "/help") and not rest:
         return word
-    if word == "send" and len(rest) == 1:
+    if word == "/send" and len(rest) == 1:
         return Upload(rest[0])
-    if word == "get" and len(rest) in (1, 2):
+    if word == "/get" and len(rest) in (1, 2):
         return Download(*rest)
-    if word in ("quit", "help", "send", "get"):
-        raise Fault(f"/{word}: not so many words (quote names with spaces); "
+    if word in ("/quit", "/help", "/send", "/get"):
+        raise Fault(f"{word}: not so many words (quote names with spaces); "
                     "see /help")
-    raise Fault(f"/{word}: no such command; see /help, or say //{word}")
+    raise Fault(f"{word}: no such command; see /help, or say /{word}")
 
 
 # --- the line that is being typed --------------------------------------------
@@ -394,25 +398,24 @@ class Editor:
                      r"|[^\x00-\x1f\x7f-\x9f]+|.", re.DOTALL)
     UNFINISHED = re.compile(r"\x1b(\[[0-?]*[ -/]*|O)?\Z")
     PASTE, PASTED = "\x1b[200~", "\x1b[201~"
-    KEYS = {name: keys.split() for name, keys in {
-        "home": "\x01 \x1b[H \x1bOH \x1b[1~ \x1b[7~",
-        "end": "\x05 \x1b[F \x1bOF \x1b[4~ \x1b[8~",
-        "left": "\x02 \x1b[D \x1bOD",
-        "right": "\x06 \x1b[C \x1bOC",
-        "word_left": "\x1bb \x1b[1;5D \x1b[1;3D",
-        "word_right": "\x1bf \x1b[1;5C \x1b[1;3C",
-        "rub_out": "\x7f \x08",
-        "delete": "\x04 \x1b[3~",
-        "cut_all_before": "\x15",
-        "cut_all_behind": "\x0b",
-        "cut_word": "\x17 \x1b\x7f",
-        "yank": "\x19",
-        "older": "\x10 \x1b[A \x1bOA",
-        "newer": "\x0e \x1b[B \x1bOB",
-    }.items()}
-    # \x0b and the like are spaces to split().
-    KEYS["cut_all_behind"] = ["\x0b"]
-    KEYS["complete"] = ["\t"]
+    KEYS = {
+        "home": ["\x01", "\x1b[H", "\x1bOH", "\x1b[1~", "\x1b[7~"],
+        "end": ["\x05", "\x1b[F", "\x1bOF", "\x1b[4~", "\x1b[8~"],
+        "left": ["\x02", "\x1b[D", "\x1bOD"],
+        "right": ["\x06", "\x1b[C", "\x1bOC"],
+        "word_left": ["\x1bb", "\x1b[1;5D", "\x1b[1;3D"],
+        "word_right": ["\x1bf", "\x1b[1;5C", "\x1b[1;3C"],
+        "rub_out": ["\x7f", "\x08"],
+        "delete": ["\x04", "\x1b[3~"],
+        "cut_all_before": ["\x15"],
+        "cut_all_behind": ["\x0b"],
+        "cut_word": ["\x17", "\x1b\x7f"],
+        "yank": ["\x19"],
+        "older": ["\x10", "\x1b[A", "\x1bOA"],
+        "newer": ["\x0e", "\x1b[B", "\x1bOB"],
+        "complete": ["\t"],
+    }
+    ESCAPE_TIME = 0.1  # seconds; Escape and a later key are no sequence
 
     def __init__(self) -> None:
         self.text = ""
@@ -425,13 +428,17 @@ class Editor:
         self.cut = ""
         self.pasting = False
         self.unfinished = ""
+        self.fed = 0.0    # when
         self.action: dict[str, Callable[[], None]] = {
             key: getattr(self, name)
             for name, keys in self.KEYS.items() for key in keys}
 
     def feed(self, typed: str) -> list[str]:
         """Takes what was typed; returns the lines that were ended."""
-        typed = self.unfinished + typed
+        now = time.monotonic()
+        if self.unfinished != "\x1b" or now - self.fed < self.ESCAPE_TIME:
+            typed = self.unfinished + typed
+        self.fed = now
         unfinished = self.UNFINISHED.search(typed)
         self.unfinished = unfinished.group() if unfinished else ""
         if unfinished:
@@ -447,8 +454,8 @@ class Editor:
     def press(self, key: str) -> None:
         if key in (self.PASTE, self.PASTED):
             self.pasting = key == self.PASTE
-        elif key.isprintable() or unicodedata.category(key[0])[0] != "C" \
-                or self.pasting and key in "\t\n":
+        elif unicodedata.category(key[0]) != "Cc" or \
+                self.pasting and key in "\t\n":
             self.insert(key)
         elif key == "\x04" and not self.text:
             self.ended = True
@@ -913,9 +920,9 @@ class Client:
                 return
             # What stands before it is still to be sent.
             asked, self.leaving = Impossible(e), True
-        if asked == "quit":
+        if asked == "/quit":
             self.leaving = True
-        elif asked == "help":
+        elif asked == "/help":
             for line in HELP.splitlines():
                 self.view.note(line)
         elif isinstance(asked, Message):
@@ -1044,7 +1051,7 @@ class Client:
         self.view.note(said)
 
     def recvfile(self, size: int) -> None:
-        if not isinstance(self.current, Download):
+        if not isinstance(self.current, Download) or self.current.received:
             raise Ended(FAILED, "the server sent a file nobody asked for")
         self.current.receive(size)
         self.contents(b"")

@@ -1,0 +1,121 @@
+# What the tests of bcs_client.py share: the scripted server, the client in a
+# pipe, and a terminal to look at.
+# shellcheck shell=bash
+
+# Waits until a command succeeds, at most 15 seconds.
+await() {
+	local until=$((SECONDS + 15))
+	until "$@"; do
+		[ "$SECONDS" -lt "$until" ] || fail "in vain: $*
+$(screen 2>&1)
+$(cat "$got" 2>&1)"
+		read -rt 0.02 <> <(:) || true
+	done
+}
+
+client_setup() {
+	export HOME=$BATS_TEST_TMPDIR LC_ALL=C.UTF-8
+	unset TMUX STY XTERM_VERSION
+	cd "$BATS_TEST_TMPDIR" || exit 1
+	pids=() got=/dev/null
+	terminal=(tmux -u -S "$BATS_TEST_TMPDIR/tmux" -f /dev/null)
+}
+
+client_teardown() {
+	"${terminal[@]}" kill-server 2>/dev/null || true
+	local pid
+	for pid in "${pids[@]}"; do
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+}
+
+# --- the server that does what it is told ------------------------------------
+
+fake() { # starts it; what it gets is in $got, its port in $port
+	got=$BATS_TEST_TMPDIR/got
+	mkfifo "$BATS_TEST_TMPDIR/orders"
+	exec {orders}<>"$BATS_TEST_TMPDIR/orders"
+	"$BATS_TEST_DIRNAME/bcs_fake_server.py" <&"$orders" >>"$got" 3>&- &
+	pids+=("$!")
+	await grep -q '^port' "$got"
+	port=$(sed -n 's/^port //p' "$got")
+	alice=("$BUILD/bin/bcs_client.py" -h 127.0.0.1 -p "$port" -u alice)
+}
+
+tell() { # tell COMMAND...: see tests/bcs_fake_server.py
+	printf '%s\n' "$*" >&"$orders"
+}
+
+got() { # got LINE [COUNT]: the server was sent this, so often at least
+	[ "$(grep -cxF -- "$1" "$got")" -ge "${2:-1}" ]
+}
+
+# --- the client --------------------------------------------------------------
+
+client() { # client [OPTION]...: as alice
+	"${alice[@]}" "$@"
+}
+
+# In the background, its input to be written to $in.
+listening() { # listening [OPTION]...: what it shows is in out and err
+	mkfifo in
+	exec {in}<>in
+	"${alice[@]}" "$@" <in >out 2>err 3>&- {in}>&- {orders}>&- &
+	client_pid=$!
+	pids+=("$client_pid")
+	await got 'register alice'
+}
+
+hears() { # hears LINE: it stands in the client's output
+	grep -qxF -- "$1" out
+}
+
+# --- a terminal --------------------------------------------------------------
+
+screen() { # what is on it
+	"${terminal[@]}" capture-pane -p
+}
+
+shows() { # shows PATTERN: one of its lines
+	screen | grep -qE -- "$1"
+}
+
+last_line() { # last_line TEXT: the last line on it that is not empty
+	[ "$(screen | grep . | tail -n 1)" = "$1" ]
+}
+
+column() { # column N: the cursor is there, from 0 on
+	[ "$("${terminal[@]}" display -p '#{cursor_x}')" = "$1" ]
+}
+
+press() { # press KEY...: C-a, Left, Enter and the like
+	"${terminal[@]}" send-keys "$@"
+}
+
+types() { # types TEXT
+	"${terminal[@]}" send-keys -l "$1"
+}
+
+shell() { # shell [COLUMNS [ROWS]]: a shell at a terminal
+	"${terminal[@]}" new-session -d -x "${1:-60}" -y "${2:-16}" \
+		"PS1='$ ' HISTFILE= exec bash --norc --noprofile -i" 3>&-
+	await last_line '$'
+}
+
+at_terminal() { # at_terminal [OPTION]...: alice sits there
+	[ -S "$BATS_TEST_TMPDIR/tmux" ] || shell
+	types "clear; $BUILD/bin/bcs_client.py -h 127.0.0.1 -p $port -u alice $*"
+	press Enter
+	await last_line 'alice>'
+}
+
+# The shell has the terminal again, and it is as it was.
+ended() { # ended STATUS
+	# Whoever hangs up first, the prompt comes last.
+	await last_line '$'
+	types 'echo ended $?, $(stty -a | grep -oE "[-]?(icanon|echo|iexten)\b")'
+	press Enter
+	await shows '^ended'
+	screen | grep -qxF "ended $1, icanon iexten echo" || fail "$(screen)"
+}
