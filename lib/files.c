@@ -252,7 +252,9 @@ int upload_commit(struct upload *u)
 	if (r < 0)
 		return r;
 	u->linked = true;
-	if (fsync(u->files->folder) == 0)
+	/* That it is linked is known to the file as well as to the folder, and
+	 * not all file systems flush the one with the other. */
+	if (fsync(u->fd) == 0 && fsync(u->files->folder) == 0)
 		return 0;
 	r = -errno;
 	(void)take_back(u);

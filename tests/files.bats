@@ -83,7 +83,7 @@ end_with() {
 	needs_strace
 	run -0 traced
 	assert_line ok
-	# From the last byte on: the bytes, the name, the folder, the answer.
+	# From the last byte on: the bytes, the name, file and folder, the answer.
 	awk -F'[(,]' '/^write\(2, "begin/ { on = 1 }
 		!on { next }
 		/^pwrite64/ { n = 0; split("", calls) }
@@ -91,7 +91,7 @@ end_with() {
 		END { for (i = 0; i < n; i++) printf "%s ", calls[i] }' \
 		"$BATS_TEST_TMPDIR/trace" >"$BATS_TEST_TMPDIR/order"
 	run -0 cat "$BATS_TEST_TMPDIR/order"
-	assert_output --regexp '^pwrite64 fdatasync linkat fsync write '
+	assert_output --regexp '^pwrite64 fdatasync linkat fsync fsync write '
 	cmp "$tea" "$files/tea"
 	assert_equal "$(stat -c '%a %h' "$files/tea")" '640 1'
 }
@@ -102,6 +102,9 @@ end_with() {
 	assert_output $'begun\nEIO'
 	nothing_there
 	run -1 traced -e inject=fsync:error=EIO
+	assert_output $'begun\nEIO'
+	nothing_there
+	run -1 traced -e inject=fsync:error=EIO:when=2
 	assert_output $'begun\nEIO'
 	nothing_there
 	run -1 traced -e inject=fdatasync:error=ENOSPC
