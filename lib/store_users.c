@@ -91,27 +91,6 @@ int store_user_each(
 
 /* --- accounts/ ----------------------------------------------------- */
 
-static int entry_path(const char *key, char ret_path[LIMIT_NAME_KEY + 16])
-{
-	int n = snprintf(ret_path, LIMIT_NAME_KEY + 16, "accounts/%s", key);
-
-	return n < 0 || n >= LIMIT_NAME_KEY + 16 || strchr(key, '/') || !key[0]
-		   ? -EINVAL
-		   : 0;
-}
-
-int account_exists(const struct state *state, const char *key)
-{
-	char path[LIMIT_NAME_KEY + 16];
-	int r = entry_path(key, path);
-
-	if (r < 0)
-		return r;
-	if (faccessat(state->state, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return 1;
-	return errno == ENOENT ? 0 : -errno;
-}
-
 /* The entry of one account, on disk. *ret_made: it was not there before, as
  * one that a killed process left would be. */
 static int entry_make(int accounts, const char *key, bool *ret_made)
