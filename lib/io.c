@@ -19,6 +19,8 @@
 #define SENDFILE_MAX (1024 * 1024 * 1024)
 
 static volatile sig_atomic_t terminated;
+static sigset_t waiting; /* the mask within a wait that SIGTERM may end */
+static bool waiting_known;
 
 static void on_term(int signal)
 {
@@ -42,6 +44,9 @@ void io_signals(void)
 	(void)sigemptyset(&block);
 	(void)sigaddset(&block, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &block, NULL);
+	(void)sigprocmask(SIG_BLOCK, NULL, &waiting);
+	(void)sigdelset(&waiting, SIGTERM);
+	waiting_known = true;
 }
 
 bool io_terminated(void)
@@ -78,17 +83,14 @@ static int wait_once(
 
 int io_wait(struct pollfd *fds, nfds_t n, int64_t deadline, enum io_how how)
 {
-	sigset_t mask;
+	const sigset_t *mask =
+	    how == IO_TERM && waiting_known ? &waiting : NULL;
 	int r;
 
-	if (how == IO_TERM) {
-		(void)sigprocmask(SIG_BLOCK, NULL, &mask);
-		(void)sigdelset(&mask, SIGTERM);
-	}
 	do {
 		if (how == IO_TERM && terminated)
 			return -EINTR;
-		r = wait_once(fds, n, deadline, how == IO_TERM ? &mask : NULL);
+		r = wait_once(fds, n, deadline, mask);
 	} while (r == -EINTR);
 	return r == 0 ? -ETIMEDOUT : r;
 }
@@ -235,6 +237,70 @@ int io_send_file(struct client *c, int file, uint64_t offset, uint64_t len)
 	return 0;
 }
 
+ssize_t io_read_now(struct client *c, void *buf, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = read(c->in, buf, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+/* May a blocking descriptor be written to without waiting? */
+static bool is_writable(const struct client *c)
+{
+	struct pollfd p = {.fd = c->out, .events = POLLOUT};
+
+	return c->socket || poll(&p, 1, 0) > 0;
+}
+
+static ssize_t write_once(struct client *c, const void *buf, size_t len)
+{
+	ssize_t n;
+
+	if (!is_writable(c))
+		return -EAGAIN;
+	do
+		n = write(c->out, buf, chunk(c, len));
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t io_write_now(struct client *c, const void *buf, size_t len)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	do {
+		n = write_once(c, (const char *)buf + done, len - done);
+		if (n > 0)
+			done += (size_t)n;
+	} while (n > 0 && done < len);
+	return done ? (ssize_t)done : n;
+}
+
+ssize_t io_send_file_now(
+    struct client *c, int file, uint64_t offset, uint64_t len)
+{
+	char copy[PIPE_BUF];
+	off_t at = (off_t)offset;
+	size_t most = len < SENDFILE_MAX ? (size_t)len : SENDFILE_MAX;
+	ssize_t n;
+
+	if (c->socket) {
+		do
+			n = sendfile(c->out, file, &at, most);
+		while (n < 0 && errno == EINTR);
+		return n > 0 ? n : n < 0 ? -errno : -EIO;
+	}
+	if (!is_writable(c))
+		return -EAGAIN;
+	most = most < sizeof copy ? most : sizeof copy;
+	n = io_pread(file, copy, most, offset);
+	return n < 0 ? n : write_once(c, copy, most);
+}
+
 void io_linger(struct client *c)
 {
 	int64_t deadline = clock_in(LINGER_MS);
@@ -249,6 +315,16 @@ void io_linger(struct client *c)
 		if (n > 0)
 			dropped += (size_t)n;
 	} while (n > 0 && dropped < LINGER_BYTES);
+}
+
+ssize_t io_pread_some(int fd, void *buf, size_t len, uint64_t offset)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, buf, len, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
 }
 
 int io_pread(int fd, void *buf, size_t len, uint64_t offset)

@@ -62,6 +62,19 @@ int io_writev(struct client *, struct iovec *, int count); /* uses it up */
  * -EIO if the file ends before. */
 int io_send_file(struct client *, int file, uint64_t offset, uint64_t len);
 
+/* For a loop that does many things at once (io_wait on in and out): what can
+ * be done now, without waiting. Bytes, fewer than asked for where that is all;
+ * -EAGAIN if none; -errno. */
+
+/* Once io_wait said that `in` is readable: 0 is the end of input. */
+ssize_t io_read_now(struct client *, void *, size_t);
+
+ssize_t io_write_now(struct client *, const void *, size_t);
+
+/* Of a file from offset on, by sendfile(2) to sockets. -EIO if it ends there. */
+ssize_t io_send_file_now(
+    struct client *, int file, uint64_t offset, uint64_t len);
+
 /* Says that no more will come, then reads and drops what the client still
  * sends, for a moment, so that the answer is not lost to a reset. */
 void io_linger(struct client *);
@@ -69,6 +82,9 @@ void io_linger(struct client *);
 /* pread and pwrite of all of it: 0, -EIO if the file ends before, -errno. */
 int io_pread(int fd, void *, size_t, uint64_t offset);
 int io_pwrite(int fd, const void *, size_t, uint64_t offset);
+
+/* One pread: bytes, fewer than asked for at the file's end; -errno. */
+ssize_t io_pread_some(int fd, void *, size_t, uint64_t offset);
 
 /* Reads a small file whole. Returns its length, or -EFBIG if it is longer
  * than size, or -errno. */

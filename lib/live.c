@@ -123,14 +123,14 @@ static int understand(struct live *l, const char *data, size_t len)
 	}
 }
 
-/* Takes what has arrived, up to and with the first change of the roster. */
-static int receive(struct live *l)
+/* Takes what has arrived, up to and with the first piece of such news. */
+static int receive(struct live *l, int enough)
 {
 	char data[LIMIT_DATAGRAM + 1];
 	int news = 0, r;
 	ssize_t n;
 
-	while (!(news & LIVE_CHANGE)) {
+	while (!(news & enough)) {
 		n = read(l->fd, data, sizeof data);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -172,7 +172,7 @@ void live_init(struct live *l, const struct state *state, const char *room,
 		p = live_poll(l);
 		if (io_wait(&p, 1, l->deadline, IO_TERM) < 0)
 			break;
-		(void)receive(l);
+		(void)receive(l, LIVE_CHANGE);
 	}
 }
 
@@ -199,11 +199,21 @@ int64_t live_deadline(const struct live *l)
 	return l->deadline;
 }
 
-int live_turn(struct live *l)
+static int turn(struct live *l, int enough)
 {
-	int news = l->fd >= 0 ? receive(l) : 0;
+	int news = l->fd >= 0 ? receive(l, enough) : 0;
 
-	if (!(news & LIVE_CHANGE) && clock_left(l->deadline) == 0)
+	if (!(news & enough) && clock_left(l->deadline) == 0)
 		news |= overdue(l);
 	return news;
+}
+
+int live_turn(struct live *l)
+{
+	return turn(l, LIVE_CHANGE);
+}
+
+int live_next(struct live *l)
+{
+	return turn(l, LIVE_LOOK | LIVE_ROSTER | LIVE_CHANGE);
 }

@@ -76,4 +76,8 @@ int64_t live_deadline(const struct live *);
  * time. Returns live_news; with LIVE_CHANGE call it again before waiting. */
 int live_turn(struct live *);
 
+/* The same, one piece of news a call, for those to whom the order of bells
+ * and changes matters: 0 if there is no more now. */
+int live_next(struct live *);
+
 #endif

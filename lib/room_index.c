@@ -111,6 +111,33 @@ int index_refresh(struct room *room)
 	return load_last(room, entries(&st));
 }
 
+/* So many entries are taken in at once. */
+#define ADVANCE 64
+
+int room_advance(struct room *room)
+{
+	uint64_t ends[ADVANCE], from = room->count;
+	size_t n;
+	ssize_t r;
+
+	if (room->index < 0)
+		return 0;
+	do {
+		r = io_pread_some(room->index, ends, sizeof ends,
+		    entry_offset(room->count + 1));
+		if (r < 0)
+			return (int)r;
+		n = (size_t)r / INDEX_ENTRY;
+		if (n == 0)
+			break;
+		room->count += n;
+		room->end = INDEX_END(le64toh(ends[n - 1]));
+		room->spare -=
+		    room->spare < (size_t)r ? room->spare : (size_t)r;
+	} while (n == ADVANCE);
+	return room->count != from;
+}
+
 /* Was it built since the last boot, by us? */
 static bool is_of_this_boot(
     const unsigned char *header, const unsigned char *want)
