@@ -71,7 +71,8 @@ ssize_t io_read_now(struct client *, void *, size_t);
 
 ssize_t io_write_now(struct client *, const void *, size_t);
 
-/* Of a file from offset on, by sendfile(2) to sockets. -EIO if it ends there. */
+/* Of a file from offset on, by sendfile(2) to sockets. -EIO if it ends there.
+ */
 ssize_t io_send_file_now(
     struct client *, int file, uint64_t offset, uint64_t len);
 

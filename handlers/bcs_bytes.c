@@ -1,0 +1,167 @@
+/* Bytes in, bytes out: one frame each way, and what waits for what. */
+#include "bcs.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/io.h"
+
+/* More than that in a buffer is given back when nothing happens. */
+#define SMALL 4096
+
+void bcs_read(struct session *s)
+{
+	ssize_t n;
+
+	memmove(s->in, s->in + s->in_at, s->in_len - s->in_at);
+	s->in_len -= s->in_at;
+	s->in_at = 0;
+	n = io_read_now(
+	    &s->start.client, s->in + s->in_len, sizeof s->in - s->in_len);
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0) {
+		/* Who is gone by a reset has ended his input, too. */
+		s->in_ended = true;
+		s->out_broken |= n < 0;
+		return;
+	}
+	s->in_len += (size_t)n;
+	s->in_time = clock_ms();
+	s->fat |= s->in_len > SMALL;
+}
+
+bool bcs_flushed(const struct session *s)
+{
+	return s->out_at == s->out_len;
+}
+
+static void broken(struct session *s)
+{
+	s->out_broken = true;
+	s->out_at = s->out_len = 0;
+	s->out_status = false;
+}
+
+/* The last byte of all went. */
+static void flushed(struct session *s)
+{
+	s->out_at = s->out_len = 0;
+	s->out_status = false;
+	if (s->unsent)
+		s->ack_by =
+		    clock_in((int64_t)s->start.settings.bcs_ack_timeout * 1000);
+	s->unsent = false;
+}
+
+void bcs_flush(struct session *s)
+{
+	ssize_t n;
+
+	if (bcs_flushed(s))
+		return;
+	n = io_write_now(
+	    &s->start.client, s->out + s->out_at, s->out_len - s->out_at);
+	if (n == -EAGAIN)
+		return;
+	if (n < 0) {
+		broken(s);
+		return;
+	}
+	s->out_at += (size_t)n;
+	s->out_time = clock_ms();
+	if (bcs_flushed(s))
+		flushed(s);
+}
+
+void bcs_put(struct session *s, const struct bcs_frame *frame)
+{
+	long n =
+	    bcs_format(s->out + s->out_len, sizeof s->out - s->out_len, frame);
+
+	if (n < 0 || s->out_broken)
+		return;
+	if (bcs_flushed(s))
+		s->out_time = clock_ms();
+	s->out_len += (size_t)n;
+	s->fat |= s->out_len > SMALL;
+	if (frame->type == BCS_DELIVER)
+		s->unsent = s->outstanding = true;
+	if (frame->type == BCS_STATUS)
+		s->out_status = true;
+	bcs_flush(s);
+}
+
+static void put_status(
+    struct session *s, enum bcs_code code, const char *format, va_list args)
+{
+	struct bcs_frame frame = {.type = BCS_STATUS, .code = (uint8_t)code};
+	char text[BCS_STATUS_TEXT];
+	int n = vsnprintf(text, sizeof text, format, args);
+	size_t len = n < 0 ? 0 : (size_t)n;
+
+	frame.first.data = text;
+	frame.first.len = len < sizeof text ? len : sizeof text - 1;
+	bcs_put(s, &frame);
+}
+
+void bcs_status(struct session *s, enum bcs_code code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_status(s, code, format, args);
+	va_end(args);
+}
+
+static void log_refusal(
+    const struct session *s, enum bcs_code code, const char *format, va_list a)
+{
+	char text[BCS_STATUS_TEXT];
+	struct log_line line;
+
+	(void)vsnprintf(text, sizeof text, format, a);
+	bcs_log(s, &line, LOG_INFO, "refused");
+	log_number(&line, "status", code);
+	log_string(&line, "reason", text);
+	log_end(&line);
+}
+
+void bcs_refuse(struct session *s, enum bcs_code code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_refusal(s, code, format, args);
+	va_end(args);
+	va_start(args, format);
+	put_status(s, code, format, args);
+	va_end(args);
+	if (code == BCS_PROTOCOL)
+		s->exit = 1;
+	bcs_close(s);
+}
+
+/* Whole pages of it, from the first that is not in use on. */
+static void give_back(char *buffer, size_t used, size_t size)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)buffer + used + page - 1) & ~(page - 1);
+	uintptr_t to = ((uintptr_t)buffer + size) & ~(page - 1);
+
+	if (from < to)
+		(void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+void bcs_trim(struct session *s)
+{
+	give_back(s->in, s->in_len, sizeof s->in);
+	give_back(s->out, s->out_len, sizeof s->out);
+	give_back(s->record, 0, sizeof s->record);
+	s->fat = false;
+}

@@ -1,0 +1,266 @@
+/*
+ * Who is there (design 6): told once to the newcomer, then every coming and
+ * going in its place in the conversation. The set of names that the client was
+ * told of decides what is news to it: what fanout says twice, or missed, makes
+ * no difference.
+ */
+#include "bcs.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/buf.h"
+
+static const struct slice server = {BCS_SERVER, sizeof BCS_SERVER - 1};
+
+/* --- the roster ------------------------------------------------------- */
+
+#define BEGINNING "Also here: "
+
+struct reading {
+	struct names *names;
+	const char *us;
+};
+
+static int read_one(void *arg, const struct present_line *line)
+{
+	const struct reading *reading = arg;
+	int r;
+
+	if (strcmp(line->name, reading->us) == 0)
+		return 0;
+	r = names_add(reading->names, line->name);
+	return r < 0 ? r : 0;
+}
+
+int bcs_roster_read(struct session *s, struct names *names)
+{
+	struct reading reading = {names, s->name};
+	int r = present_each(&s->present, read_one, &reading);
+
+	/* What reading a folder took. */
+	(void)malloc_trim(0);
+	return r;
+}
+
+/* As many names as fit, from the first that was not listed on. */
+static size_t list(struct session *s, char *text, size_t size)
+{
+	const char *name = names_after(&s->shown, s->listed);
+	struct buf b;
+
+	buf_init(&b, text, size);
+	buf_str(&b, BEGINNING);
+	for (; name && b.len + 2 + strlen(name) <= size;
+	     name = names_after(&s->shown, name)) {
+		if (b.len > strlen(BEGINNING))
+			buf_str(&b, ", ");
+		buf_str(&b, name);
+		(void)snprintf(s->listed, sizeof s->listed, "%s", name);
+	}
+	s->listing = name != NULL;
+	return b.len;
+}
+
+void bcs_roster_tell(struct session *s)
+{
+	static const char nobody[] = "Nobody else is here";
+	size_t len;
+
+	if (!names_first(&s->shown)) {
+		s->listing = false;
+		bcs_tell(s, server, nobody, sizeof nobody - 1);
+		return;
+	}
+	s->fat = true;
+	len = list(s, s->record, BCS_STRING_MAX);
+	bcs_tell(s, server, s->record, len);
+}
+
+/* --- comings and goings ----------------------------------------------- */
+
+static void say(struct session *s, const char *name, const char *what)
+{
+	char text[LIMIT_NAME + 32];
+	int n = snprintf(text, sizeof text, "%s %s", name, what);
+
+	bcs_tell(s, server, text, (size_t)n);
+}
+
+/* True if it was news. */
+static bool show(struct session *s, bool joined, const char *name)
+{
+	char copy[LIMIT_NAME + 1];
+
+	(void)snprintf(copy, sizeof copy, "%s", name);
+	if (joined ? names_add(&s->shown, copy) <= 0
+		   : names_remove(&s->shown, copy) <= 0)
+		return false;
+	say(s, copy, joined ? "has connected" : "has left");
+	return true;
+}
+
+/* All up to there was delivered, or there is less. */
+static bool is_place(const struct session *s, uint64_t at)
+{
+	return s->next > at || s->next > s->room.count;
+}
+
+/* The last word of those who left is in the room. Where it ends. */
+static uint64_t settled(struct session *s)
+{
+	if (room_settle(&s->room) < 0)
+		bcs_look(s);
+	return s->room.count;
+}
+
+static void add(struct session *s, bool joined, uint64_t at, const char *name)
+{
+	struct bcs_change *c;
+
+	if (s->change_count == BCS_CHANGES) {
+		s->change_count = 0;
+		s->stale = true;
+	}
+	c = &s->changes[(s->change_first + s->change_count) % BCS_CHANGES];
+	c->joined = joined;
+	c->at = at;
+	(void)snprintf(c->name, sizeof c->name, "%s", name);
+	s->change_count++;
+}
+
+/* Nobody was told of whom we did not tell: no need to look at the room. */
+static bool is_news(const struct session *s, bool joined, const char *name)
+{
+	return s->change_count || s->comparing || s->stale || s->listing ||
+	       names_have(&s->shown, name) != joined;
+}
+
+void bcs_roster_change(struct session *s)
+{
+	bool joined = s->live.change.joined;
+	const char *name = s->live.change.name;
+	uint64_t at = s->live.change.count;
+
+	if (strcmp(name, s->name) == 0) {
+		if (joined && s->state == BCS_JOINING) {
+			s->next = at + 1;
+			bcs_welcome(s);
+		}
+		return;
+	}
+	if (s->state == BCS_JOINING || !is_news(s, joined, name))
+		return;
+	if (!joined)
+		at = settled(s);
+	else if (at > s->room.count)
+		bcs_look(s);
+	add(s, joined, at, name);
+}
+
+/* The folder first, then the room: whoever is gone from it has said all. */
+static void compare(struct session *s)
+{
+	s->stale = false;
+	if (bcs_roster_read(s, &s->found) < 0) {
+		names_release(&s->found);
+		return;
+	}
+	s->compare_at = settled(s);
+	s->comparing = true;
+}
+
+/* The next difference, those who left first. */
+static bool show_difference(struct session *s)
+{
+	const char *name = names_missing(&s->shown, &s->found);
+
+	if (name)
+		return show(s, false, name);
+	name = names_missing(&s->found, &s->shown);
+	if (name)
+		return show(s, true, name);
+	names_release(&s->found);
+	s->comparing = false;
+	return false;
+}
+
+static bool show_change(struct session *s)
+{
+	const struct bcs_change *c = &s->changes[s->change_first];
+
+	s->change_first = (s->change_first + 1) % BCS_CHANGES;
+	s->change_count--;
+	return show(s, c->joined, c->name);
+}
+
+bool bcs_roster_next(struct session *s)
+{
+	for (;;) {
+		if (s->comparing) {
+			if (!is_place(s, s->compare_at))
+				return false;
+			if (show_difference(s))
+				return true;
+		} else if (s->change_count) {
+			if (!is_place(s, s->changes[s->change_first].at))
+				return false;
+			if (show_change(s))
+				return true;
+		} else if (s->stale) {
+			compare(s);
+		} else {
+			return false;
+		}
+	}
+}
+
+/* --- news ------------------------------------------------------------- */
+
+/* After a bell: what the index got since. */
+static void heed(struct session *s)
+{
+	int r = room_advance(&s->room);
+
+	s->rung = false;
+	s->unexplained = r <= 0;
+}
+
+/* First the room, then what was said of people, to the last word: who came
+ * before a record was written is known before it is delivered. So bells are
+ * looked into before what comes after them is taken. */
+static void take(struct session *s)
+{
+	uint64_t count;
+	int news;
+
+	do {
+		if (s->rung && s->next > s->room.count)
+			heed(s);
+		count = s->room.count;
+		news = live_next(&s->live);
+		if (news & LIVE_LOOK)
+			s->rung = true;
+		if (news & LIVE_ROSTER)
+			s->stale = true;
+		if (news & LIVE_CHANGE)
+			bcs_roster_change(s);
+	} while (news);
+	s->known = count;
+}
+
+void bcs_news(struct session *s)
+{
+	uint64_t count = s->room.count;
+
+	take(s);
+	/* It rang for nothing: the room is another file, perhaps. */
+	if (!s->unexplained || s->state == BCS_JOINING)
+		return;
+	s->unexplained = false;
+	bcs_look(s);
+	if (s->room.count != count)
+		take(s);
+}

@@ -1,0 +1,368 @@
+/* The session: its table, its deadlines, its one loop. */
+#include "bcs.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/io.h"
+
+/*
+ * What a message does in which state. "waits": it stays where it is until the
+ * state is another one. "error": status 1, then closing.
+ *
+ *		registering  joining  registered  uploading  downloading
+ * register	bcs_register waits    error       (*)        error
+ * send		error        waits    bcs_send    (*)        bcs_send
+ * status	error        waits    acknowledge (*)        acknowledge
+ * sendfile	error        waits    bcs_sendfile(*)        waits
+ * getfile	error        waits    bcs_getfile (*)        waits
+ * others	error        waits    error       (*)        error
+ *
+ * (*) what arrives is the file. While closing nothing is looked at.
+ *
+ * registering -> joining	the name is free: claimed
+ * joining -> registered	fanout told the others, or is not there
+ * registered -> uploading	sendfile, taken or refused; and back after
+ *				its last byte
+ * registered -> downloading	getfile; and back after its last byte
+ * any -> closing		status 1, 2 of register, or 7; end of input or
+ *				SIGTERM, when what was asked is answered
+ * closing -> ended		all is written; or it takes nothing for 30 s
+ *
+ * Deadlines: registering 10 s, joining 1 s; a deliver's status
+ * PARLANCE_BCS_ACK_TIMEOUT (not while uploading, nor while we pause or work for
+ * this client); a frame, or a file, that was begun 30 s without a byte; output
+ * 30 s without a byte taken.
+ */
+
+typedef bool request(struct session *, const struct bcs_frame *);
+
+static bool error(struct session *s, const struct bcs_frame *frame)
+{
+	(void)frame;
+	bcs_refuse(s, BCS_PROTOCOL,
+	    s->state == BCS_REGISTERING ? "please register first"
+					: "this message is not for a server "
+					  "to take now");
+	return true;
+}
+
+static bool waits(struct session *s, const struct bcs_frame *frame)
+{
+	(void)s;
+	(void)frame;
+	return false;
+}
+
+#define TYPES (BCS_RECVFILE + 1)
+
+static request *const table[BCS_STATES][TYPES] = {
+    [BCS_REGISTERING] = {[BCS_REGISTER] = bcs_register},
+    [BCS_REGISTERED] = {[BCS_SEND] = bcs_send, [BCS_STATUS] = bcs_acknowledge},
+    [BCS_DOWNLOADING] = {[BCS_SEND] = bcs_send,
+	[BCS_STATUS] = bcs_acknowledge,
+	[BCS_SENDFILE] = waits,
+	[BCS_GETFILE] = waits},
+};
+
+static request *request_for(const struct session *s, unsigned char type)
+{
+	request *found = type < TYPES ? table[s->state][type] : NULL;
+
+	return found ? found : error;
+}
+
+void bcs_close(struct session *s)
+{
+	s->state = BCS_CLOSING;
+}
+
+void bcs_log(const struct session *s, struct log_line *line, int priority,
+    const char *event)
+{
+	log_begin(line, priority, event);
+	if (s->name[0])
+		log_string(line, "user", s->name);
+}
+
+/* --- requests --------------------------------------------------------- */
+
+/* Are requests looked at, and is there a place for the answer? */
+static bool is_asked(const struct session *s)
+{
+	return !s->out_status && s->state != BCS_JOINING &&
+	       s->state < BCS_CLOSING;
+}
+
+/* Of an input that has ended: all was answered, or the last was cut short. */
+static void take_end(struct session *s, size_t rest)
+{
+	if (s->state == BCS_DOWNLOADING && rest == 0)
+		return;
+	if (rest)
+		s->exit = 1;
+	bcs_close(s);
+}
+
+/* False: nothing is to be done now. */
+static bool take_request(struct session *s)
+{
+	const char *at = s->in + s->in_at;
+	size_t len = s->in_len - s->in_at;
+	struct bcs_frame frame = {0};
+	request *act;
+	long n = -EAGAIN;
+
+	s->in_blocked = false;
+	s->pause = CLOCK_NEVER;
+	if (!is_asked(s))
+		return false;
+	act = len ? request_for(s, (unsigned char)at[0]) : NULL;
+	if (act == error || act == waits)
+		n = 0;
+	else if (len)
+		n = bcs_parse(&frame, at, len);
+	if (n < 0 && s->in_ended)
+		take_end(s, len);
+	if (n < 0)
+		return false;
+	if (!act(s, &frame)) {
+		s->in_blocked = true;
+		return false;
+	}
+	s->in_at += (size_t)n;
+	return true;
+}
+
+bool bcs_acknowledge(struct session *s, const struct bcs_frame *frame)
+{
+	(void)frame;
+	if (!s->unsent)
+		s->outstanding = false;
+	return true;
+}
+
+/* --- deadlines -------------------------------------------------------- */
+
+static bool wants_input(const struct session *s)
+{
+	return is_asked(s) && !s->in_ended && !s->in_blocked &&
+	       s->in_len - s->in_at < sizeof s->in;
+}
+
+static bool is_frame_begun(const struct session *s)
+{
+	return s->in_len > s->in_at || s->state == BCS_UPLOADING;
+}
+
+static int64_t ack_deadline(const struct session *s)
+{
+	bool runs = s->outstanding && !s->unsent && s->state < BCS_CLOSING &&
+		    s->state != BCS_UPLOADING && s->pause == CLOCK_NEVER;
+
+	return runs ? s->ack_by : CLOCK_NEVER;
+}
+
+static int64_t input_deadline(const struct session *s)
+{
+	return wants_input(s) && is_frame_begun(s) ? s->in_time + LIMIT_STALL_MS
+						   : CLOCK_NEVER;
+}
+
+static int64_t output_deadline(const struct session *s)
+{
+	return bcs_flushed(s) ? CLOCK_NEVER : s->out_time + LIMIT_STALL_MS;
+}
+
+/* Those who are told 7. */
+static const struct {
+	int64_t (*deadline)(const struct session *);
+	const char *text;
+} timeouts[] = {
+    {ack_deadline, "a message was not acknowledged in time"},
+    {input_deadline, "a message was begun and not continued"},
+};
+
+static bool take_timeouts(struct session *s, int64_t now)
+{
+	for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++)
+		if (timeouts[i].deadline(s) <= now) {
+			bcs_refuse(s, BCS_TIMEOUT, "%s", timeouts[i].text);
+			return true;
+		}
+	if (s->state == BCS_REGISTERING && s->patience <= now) {
+		bcs_refuse(s, BCS_TIMEOUT, "nobody registered in time");
+		return true;
+	}
+	return false;
+}
+
+static void stalled(struct session *s)
+{
+	struct log_line line;
+
+	bcs_log(s, &line, LOG_INFO, "stalled");
+	log_number(&line, "unsent", (int64_t)(s->out_len - s->out_at));
+	log_end(&line);
+	s->out_broken = true;
+	s->state = BCS_ENDED;
+}
+
+/* With something just read, what is overdue may be in it; but not for ever. */
+static void expire(struct session *s, bool read)
+{
+	int64_t now = clock_ms();
+
+	if (output_deadline(s) <= now)
+		stalled(s);
+	else if (!take_timeouts(s, read ? now - LIMIT_STALL_MS : now) &&
+		 s->state == BCS_JOINING && s->patience <= now)
+		bcs_welcome(s);
+}
+
+/* --- the loop --------------------------------------------------------- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t first_deadline(const struct session *s, bool live)
+{
+	int64_t t = earlier(ack_deadline(s), input_deadline(s));
+
+	t = earlier(t, earlier(output_deadline(s), s->pause));
+	if (s->state <= BCS_JOINING)
+		t = earlier(t, s->patience);
+	return live ? earlier(t, live_deadline(&s->live)) : t;
+}
+
+/* News can wait while nothing can be delivered: they stay in the socket, and
+ * where that is full, fanout remembers that there were some. So a client that
+ * lags is not woken for. */
+static bool wants_news(const struct session *s)
+{
+	return s->state == BCS_JOINING ||
+	       (s->state > BCS_JOINING && s->state < BCS_CLOSING &&
+		   !s->outstanding && bcs_flushed(s));
+}
+
+enum { IN, OUT, LIVE, FDS };
+
+/* A descriptor of which nothing is wanted is left out: it would tell of a
+ * hang-up again and again. */
+static void poll_for(const struct session *s, bool live, struct pollfd *fds)
+{
+	const struct client *c = &s->start.client;
+	bool in = wants_input(s), out = !bcs_flushed(s);
+
+	fds[IN] = (struct pollfd){in ? c->in : -1, POLLIN, 0};
+	fds[OUT] = (struct pollfd){out ? c->out : -1, POLLOUT, 0};
+	if (c->in == c->out && in && out) {
+		fds[IN].events |= POLLOUT;
+		fds[OUT].fd = -1;
+	}
+	fds[LIVE] = live_poll(&s->live);
+	if (!live)
+		fds[LIVE].fd = -1;
+}
+
+/* What a round brought. True if the client was heard. */
+static bool take_round(struct session *s, const struct pollfd *fds)
+{
+	bool heard = fds[IN].revents & ~POLLOUT;
+
+	if (heard)
+		bcs_read(s);
+	if ((fds[IN].revents | fds[OUT].revents) & ~POLLIN)
+		bcs_flush(s);
+	if (fds[LIVE].revents)
+		bcs_news(s);
+	return heard;
+}
+
+/* Time in which we would not listen is not the client's. */
+static void forgive(struct session *s, int64_t since)
+{
+	int64_t now = clock_ms();
+
+	if (s->pause != CLOCK_NEVER)
+		s->ack_by += now - since;
+	s->in_time = now;
+}
+
+static void wait(struct session *s, bool busy)
+{
+	struct pollfd fds[FDS];
+	bool live = wants_news(s), deaf = !wants_input(s), heard = false;
+	int64_t until = busy ? 0 : first_deadline(s, live), now = clock_ms();
+	int r;
+
+	if (s->out_broken && !deaf)
+		until = 0;
+	if (s->fat)
+		until = earlier(until, now + LIMIT_TRIM_MS);
+	poll_for(s, live, fds);
+	r = io_wait(fds, FDS, until, s->terminated ? IO_BUSY : IO_TERM);
+	if (r == -EINTR)
+		s->terminated = true;
+	else if (r > 0)
+		heard = take_round(s, fds);
+	else if (s->out_broken && !deaf && !busy)
+		bcs_close(s);
+	else if (s->fat && clock_ms() - now >= LIMIT_TRIM_MS)
+		bcs_trim(s);
+	if (live && clock_left(live_deadline(&s->live)) == 0)
+		bcs_news(s);
+	if (deaf)
+		forgive(s, now);
+	expire(s, heard);
+}
+
+/* What can be done at once. False: nothing. */
+static bool step(struct session *s)
+{
+	bool did;
+
+	if (s->terminated && s->state <= BCS_REGISTERED)
+		bcs_close(s);
+	did = bcs_deliver(s);
+	did |= take_request(s);
+	if (s->state == BCS_CLOSING && bcs_flushed(s))
+		s->state = BCS_ENDED;
+	return did;
+}
+
+/* Steps between two looks at what else there is. */
+#define STEPS 16
+
+static void finish(struct session *s)
+{
+	struct log_line line;
+
+	bcs_unregister(s);
+	bcs_log(s, &line, LOG_INFO, "end");
+	log_number(&line, "sent", (int64_t)s->sent);
+	log_number(&line, "delivered", (int64_t)s->delivered);
+	log_end(&line);
+	if (!s->in_ended && !s->out_broken)
+		io_linger(&s->start.client);
+}
+
+int bcs_serve(struct session *s)
+{
+	int steps = 0;
+
+	s->patience = clock_in(LIMIT_HEAD_MS);
+	s->in_time = clock_ms();
+	while (s->state != BCS_ENDED) {
+		if (step(s) && ++steps < STEPS)
+			continue;
+		if (s->state != BCS_ENDED)
+			wait(s, steps == STEPS);
+		steps = 0;
+	}
+	finish(s);
+	return s->exit;
+}
