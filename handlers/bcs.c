@@ -32,7 +32,10 @@ static const char help[] =
     "and output; serve, systemd or inetd start it. STATE_DIRECTORY and\n"
     "RUNTIME_DIRECTORY say where the lobby is. See parlance-bcs(8).\n";
 
-static const struct sandbox_rule rules[] = {
+#define FILES_RIGHTS                                                           \
+	(SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE)
+
+static struct sandbox_rule rules[] = {
     {SANDBOX_STATE, "rooms",
 	SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
     {SANDBOX_STATE, "lost", SANDBOX_MAKE | SANDBOX_WRITE | SANDBOX_REMOVE},
@@ -41,8 +44,11 @@ static const struct sandbox_rule rules[] = {
     {SANDBOX_RUNTIME, "failed", SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE},
     {SANDBOX_RUNTIME, "present",
 	SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_MAKE},
+    {SANDBOX_NONE, NULL, 0}, /* of uploads: load() */
     {SANDBOX_NONE, NULL, 0},
 };
+
+#define FILES_RULE (sizeof rules / sizeof rules[0] - 2)
 
 static void log_repair(
     void *arg, const char *room, const char *lost, uint64_t bytes)
@@ -65,6 +71,7 @@ static void init(struct session *s)
 	s->live.deadline = CLOCK_NEVER;
 	s->room.fd = s->room.index = -1;
 	s->pause = CLOCK_NEVER;
+	s->upload.fd = s->download.fd = -1;
 }
 
 static void load(struct session *s)
@@ -79,6 +86,11 @@ static void load(struct session *s)
 	r = present_open(&s->present, &s->start.state);
 	if (r < 0)
 		log_die("present", r);
+	start_files(&s->start, &s->files);
+	rules[FILES_RULE] = files_rule(&s->start.settings, FILES_RIGHTS);
+	if (chatlog_open(&s->chatlog, s->start.peer) < 0)
+		log_usage(
+		    "bcs", CHATLOG_VARIABLE " is no descriptor to write to");
 }
 
 int main(int argc, char **argv)

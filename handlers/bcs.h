@@ -18,6 +18,8 @@
 
 #include "bcs_names.h"
 #include "bcs_wire.h"
+#include "lib/chatlog.h"
+#include "lib/files.h"
 #include "lib/footer.h"
 #include "lib/limits.h"
 #include "lib/live.h"
@@ -72,10 +74,14 @@ struct session {
 	struct present present;
 	struct claim claim;
 	struct live live;
+	struct files files;
+	struct chatlog chatlog;
 
 	enum bcs_state state;
 	int exit; /* status */
+	bool registered; /* it was welcomed */
 	bool terminated; /* SIGTERM: no more requests */
+	bool unnoted; /* the conversation's log fails; it was logged */
 	bool failing; /* the lobby cannot be read; it was logged */
 	int64_t patience; /* when registering or joining has lasted too long */
 	char author[LIMIT_NAME + 2]; /* "~alice" */
@@ -89,9 +95,23 @@ struct session {
 
 	/* Output: bytes [out_at, out_len) of `out` are to go. */
 	size_t out_at, out_len;
+	size_t out_deliver; /* a deliver ends before this byte */
 	bool out_status; /* a status is among them */
 	bool out_broken; /* nobody reads any more */
 	int64_t out_time; /* when something went */
+	size_t out_file; /* the download's contents go behind this byte */
+	struct {
+		int fd; /* -1: none */
+		uint64_t at, left;
+	} download;
+
+	/* The upload that is arriving. */
+	struct upload upload;
+	uint32_t upload_left; /* bytes, of those announced */
+	struct {
+		enum bcs_code code; /* BCS_OK: it was not refused */
+		const char *text;
+	} refusal;
 
 	/* Messages in. */
 	int64_t tokens; /* thousandths of a send */
@@ -146,10 +166,16 @@ void bcs_close(struct session *);
 void bcs_log(
     const struct session *, struct log_line *, int priority, const char *event);
 
+/* What came of a line of the conversation's log: a failure is logged, once. */
+void bcs_noted(struct session *, int error);
+
 /* --- bcs_bytes.c --- */
 
 /* Takes what arrived (io_wait said so). */
 void bcs_read(struct session *);
+
+/* A deliver is whole on its way: from now on its status is awaited. */
+void bcs_expect(struct session *);
 
 /* Writes what can be written. */
 void bcs_flush(struct session *);
@@ -178,6 +204,18 @@ void bcs_trim(struct session *);
 bool bcs_register(struct session *, const struct bcs_frame *);
 bool bcs_send(struct session *, const struct bcs_frame *);
 bool bcs_acknowledge(struct session *, const struct bcs_frame *);
+
+/* Those of files. */
+bool bcs_sendfile(struct session *, const struct bcs_frame *);
+bool bcs_getfile(struct session *, const struct bcs_frame *);
+
+/* --- bcs_transfer.c --- */
+
+/* Takes what arrived of a file. False: nothing is there. */
+bool bcs_contents(struct session *);
+
+/* The download is complete, or given up. */
+void bcs_download_end(struct session *);
 
 /* --- bcs_register.c --- */
 

@@ -38,42 +38,94 @@ void bcs_read(struct session *s)
 
 bool bcs_flushed(const struct session *s)
 {
-	return s->out_at == s->out_len;
+	return s->out_at == s->out_len && s->download.fd < 0;
+}
+
+void bcs_expect(struct session *s)
+{
+	s->ack_by = clock_in((int64_t)s->start.settings.bcs_ack_timeout * 1000);
+}
+
+/* The last byte of all went, or never will. */
+static void flushed(struct session *s)
+{
+	s->out_at = s->out_len = 0;
+	s->out_status = s->unsent = false;
 }
 
 static void broken(struct session *s)
 {
 	s->out_broken = true;
-	s->out_at = s->out_len = 0;
-	s->out_status = false;
+	bcs_download_end(s);
+	flushed(s);
 }
 
-/* The last byte of all went. */
-static void flushed(struct session *s)
+/* A file that became shorter leaves a frame that cannot be ended. */
+static void too_short(struct session *s, int error)
 {
-	s->out_at = s->out_len = 0;
-	s->out_status = false;
-	if (s->unsent)
-		s->ack_by =
-		    clock_in((int64_t)s->start.settings.bcs_ack_timeout * 1000);
-	s->unsent = false;
+	struct log_line line;
+
+	bcs_log(s, &line, LOG_ERR, "download");
+	log_errno(&line, error);
+	log_end(&line);
+	s->exit = 111;
+	broken(s);
+	s->state = BCS_ENDED;
+}
+
+/* So much at once, that nothing else waits for long. */
+#define CONTENTS (256 * 1024)
+
+static ssize_t write_contents(struct session *s)
+{
+	uint64_t left = s->download.left;
+	ssize_t n = 0;
+
+	if (left)
+		n = io_send_file_now(&s->start.client, s->download.fd,
+		    s->download.at, left < CONTENTS ? left : CONTENTS);
+	if (n >= 0) {
+		s->download.at += (uint64_t)n;
+		s->download.left -= (uint64_t)n;
+		if (s->download.left == 0)
+			bcs_download_end(s);
+	}
+	return n;
+}
+
+static ssize_t write_frames(struct session *s)
+{
+	size_t end = s->download.fd >= 0 ? s->out_file : s->out_len;
+	ssize_t n =
+	    io_write_now(&s->start.client, s->out + s->out_at, end - s->out_at);
+
+	if (n > 0)
+		s->out_at += (size_t)n;
+	if (s->unsent && s->out_at >= s->out_deliver) {
+		s->unsent = false;
+		bcs_expect(s);
+	}
+	return n;
 }
 
 void bcs_flush(struct session *s)
 {
+	bool contents = s->download.fd >= 0 && s->out_at == s->out_file;
 	ssize_t n;
 
 	if (bcs_flushed(s))
 		return;
-	n = io_write_now(
-	    &s->start.client, s->out + s->out_at, s->out_len - s->out_at);
+	n = contents ? write_contents(s) : write_frames(s);
 	if (n == -EAGAIN)
 		return;
+	if (n == -EIO && contents) {
+		too_short(s, (int)n);
+		return;
+	}
 	if (n < 0) {
 		broken(s);
 		return;
 	}
-	s->out_at += (size_t)n;
 	s->out_time = clock_ms();
 	if (bcs_flushed(s))
 		flushed(s);
@@ -90,10 +142,14 @@ void bcs_put(struct session *s, const struct bcs_frame *frame)
 		s->out_time = clock_ms();
 	s->out_len += (size_t)n;
 	s->fat |= s->out_len > SMALL;
-	if (frame->type == BCS_DELIVER)
+	if (frame->type == BCS_DELIVER) {
 		s->unsent = s->outstanding = true;
+		s->out_deliver = s->out_len;
+	}
 	if (frame->type == BCS_STATUS)
 		s->out_status = true;
+	if (frame->type == BCS_RECVFILE)
+		s->out_file = s->out_len;
 	bcs_flush(s);
 }
 

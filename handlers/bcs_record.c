@@ -84,6 +84,25 @@ static void begin_pieces(struct session *s, uint64_t start, uint64_t end)
 	s->piece.end = end;
 }
 
+/* Does it announce a file by its name? */
+static bool tell_file(struct session *s, const struct footer *footer)
+{
+	char name[3 * LIMIT_FILE_NAME];
+	struct bcs_frame frame = {.type = BCS_FNOTIFY, .first = from(s)};
+	struct slice file;
+	long n = -1;
+
+	if (footer_value(footer, "file", &file) && file.len <= sizeof name) {
+		memcpy(name, file.data, file.len);
+		n = percent_decode(name, name, file.len);
+	}
+	if (n < 0 || file_name_check(name, (size_t)n) != FILE_NAME_FINE)
+		return false;
+	frame.second = (struct slice){name, (size_t)n};
+	bcs_put(s, &frame);
+	return true;
+}
+
 /* The record stands in s->record. */
 static void whole(struct session *s, const struct room_span *span, size_t len)
 {
@@ -93,6 +112,10 @@ static void whole(struct session *s, const struct room_span *span, size_t len)
 
 	room_record(s->record, len, &body, &footer);
 	set_from(s, &footer);
+	if (span->upload && tell_file(s, &footer)) {
+		pass(s);
+		return;
+	}
 	n = text_unescape(s->record, body.data, body.len);
 	if (n <= BCS_STRING_MAX && is_clean(s->record, n)) {
 		pass(s);

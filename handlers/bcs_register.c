@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/name.h"
@@ -137,13 +138,18 @@ void bcs_welcome(struct session *s)
 		return;
 	}
 	s->state = BCS_REGISTERED;
-	s->listing = true;
+	s->listing = s->registered = true;
 	log_register(s);
+	bcs_noted(s, chatlog_register(&s->chatlog, s->name));
 	bcs_status(s, BCS_OK, "welcome");
 }
 
+/* The line first: the next one of this name has its own behind it. */
 void bcs_unregister(struct session *s)
 {
+	if (s->registered)
+		bcs_noted(
+		    s, chatlog_disconnect(&s->chatlog, s->name, getpid(), 0));
 	present_release(&s->claim);
 	live_release(&s->live);
 }

@@ -122,6 +122,8 @@ static void store(struct session *s, struct slice text)
 	}
 	s->sent++;
 	log_send(s, text.len);
+	bcs_noted(
+	    s, chatlog_message(&s->chatlog, s->name, text.data, text.len));
 	bcs_status(s, BCS_OK, "ok");
 }
 

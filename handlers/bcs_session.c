@@ -59,7 +59,10 @@ static bool waits(struct session *s, const struct bcs_frame *frame)
 
 static request *const table[BCS_STATES][TYPES] = {
     [BCS_REGISTERING] = {[BCS_REGISTER] = bcs_register},
-    [BCS_REGISTERED] = {[BCS_SEND] = bcs_send, [BCS_STATUS] = bcs_acknowledge},
+    [BCS_REGISTERED] = {[BCS_SEND] = bcs_send,
+	[BCS_STATUS] = bcs_acknowledge,
+	[BCS_SENDFILE] = bcs_sendfile,
+	[BCS_GETFILE] = bcs_getfile},
     [BCS_DOWNLOADING] = {[BCS_SEND] = bcs_send,
 	[BCS_STATUS] = bcs_acknowledge,
 	[BCS_SENDFILE] = waits,
@@ -86,11 +89,25 @@ void bcs_log(const struct session *s, struct log_line *line, int priority,
 		log_string(line, "user", s->name);
 }
 
+void bcs_noted(struct session *s, int error)
+{
+	struct log_line line;
+
+	if (error == 0 || s->unnoted)
+		return;
+	s->unnoted = true;
+	bcs_log(s, &line, LOG_WARNING, "chatlog");
+	log_errno(&line, error);
+	log_end(&line);
+}
+
 /* --- requests --------------------------------------------------------- */
 
 /* Are requests looked at, and is there a place for the answer? */
 static bool is_asked(const struct session *s)
 {
+	if (s->terminated && s->state != BCS_UPLOADING)
+		return false;
 	return !s->out_status && s->state != BCS_JOINING &&
 	       s->state < BCS_CLOSING;
 }
@@ -100,25 +117,30 @@ static void take_end(struct session *s, size_t rest)
 {
 	if (s->state == BCS_DOWNLOADING && rest == 0)
 		return;
-	if (rest)
+	if (rest || s->state == BCS_UPLOADING)
 		s->exit = 1;
 	bcs_close(s);
 }
 
-/* False: nothing is to be done now. */
-static bool take_request(struct session *s)
+/* Contents of a file. False: nothing is there. */
+static bool take_contents(struct session *s)
+{
+	bool did = bcs_contents(s);
+
+	if (!did && s->in_ended)
+		take_end(s, 0);
+	return did;
+}
+
+static bool take_frame(struct session *s)
 {
 	const char *at = s->in + s->in_at;
 	size_t len = s->in_len - s->in_at;
 	struct bcs_frame frame = {0};
-	request *act;
+	request *act = len ? request_for(s, (unsigned char)at[0]) : NULL;
 	long n = -EAGAIN;
 
-	s->in_blocked = false;
-	s->pause = CLOCK_NEVER;
-	if (!is_asked(s))
-		return false;
-	act = len ? request_for(s, (unsigned char)at[0]) : NULL;
+	/* For these two it need not be whole. */
 	if (act == error || act == waits)
 		n = 0;
 	else if (len)
@@ -127,12 +149,20 @@ static bool take_request(struct session *s)
 		take_end(s, len);
 	if (n < 0)
 		return false;
-	if (!act(s, &frame)) {
-		s->in_blocked = true;
+	s->in_blocked = !act(s, &frame);
+	if (!s->in_blocked)
+		s->in_at += (size_t)n;
+	return !s->in_blocked;
+}
+
+/* False: nothing is to be done now. */
+static bool take_request(struct session *s)
+{
+	s->in_blocked = false;
+	s->pause = CLOCK_NEVER;
+	if (!is_asked(s))
 		return false;
-	}
-	s->in_at += (size_t)n;
-	return true;
+	return s->state == BCS_UPLOADING ? take_contents(s) : take_frame(s);
 }
 
 bool bcs_acknowledge(struct session *s, const struct bcs_frame *frame)
@@ -342,6 +372,8 @@ static void finish(struct session *s)
 	struct log_line line;
 
 	bcs_unregister(s);
+	bcs_download_end(s);
+	upload_release(&s->upload);
 	bcs_log(s, &line, LOG_INFO, "end");
 	log_number(&line, "sent", (int64_t)s->sent);
 	log_number(&line, "delivered", (int64_t)s->delivered);
