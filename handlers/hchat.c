@@ -205,12 +205,10 @@ static void act(struct session *s, const struct route *route)
 		(void)http_not_allowed(&s->door.http, route->allow);
 }
 
-static void answer(struct http_door *door)
+static void route_to(struct session *s)
 {
-	struct session *s = (struct session *)door;
 	const struct route *route;
 
-	door->http.common = HCHAT_COMMON;
 	if (hchat_is_foreign(s))
 		return;
 	route = find_route(s);
@@ -223,6 +221,15 @@ static void answer(struct http_door *door)
 	if (route->needs & NEEDS_ROOM && !enter_room(s))
 		return;
 	act(s, route);
+}
+
+/* A route may add fields to its answer; the next one, which http may give by
+ * itself (400), has them no more. */
+static void answer(struct http_door *door)
+{
+	door->http.common = HCHAT_COMMON;
+	route_to((struct session *)door);
+	door->http.common = HCHAT_COMMON;
 }
 
 void hchat_health(struct session *s)

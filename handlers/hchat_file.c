@@ -52,7 +52,7 @@ static void send_file(
 	buf_char(&b, '\0');
 	h->common = common;
 	(void)http_file(h, file, size, "application/octet-stream");
-	h->common = HCHAT_COMMON;
+	h->common = HCHAT_COMMON; /* it was ours */
 }
 
 /* 0 and a descriptor; -ENOENT too if the name is none. */

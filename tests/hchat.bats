@@ -708,6 +708,10 @@ numbers() { sed -n 's/^id: //p' "$out" | tr '\n' ' '; }
 	zcat <"$body" | cmp - "$BATS_TEST_DIRNAME/../web/style.css"
 	get "$path" "If-None-Match: $(field etag)" 'Accept-Encoding: gzip'
 	the_answer_is 304
+	# But not what comes after it on the connection.
+	printf '%s HTTP/1.1\r\nHost: x\r\n\r\n' "GET $path" GARBAGE >"$in"
+	run_in
+	assert_equal "$(field cache-control)" no-cache
 	for none in 'gzip;q=0' 'gzip; q=0.000' identity br xgzip; do
 		get "$path" "Accept-Encoding: $none"
 		assert_equal "$(field content-encoding)" ''
