@@ -287,7 +287,7 @@ void http_door_no_accounts(struct http_door *d, int error)
 
 	d->login.len = 0;
 	log_begin(&line, LOG_ERR, "login");
-	log_errno(&line, error);
+	log_string(&line, "error", store_says(error));
 	log_end(&line);
 	http_reply(&d->http, error == -EBUSY ? 503 : 500);
 	if (error == -EBUSY)

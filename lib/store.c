@@ -26,6 +26,23 @@ void store_init(struct store *s, const struct state *state)
 	*s = (struct store){.state = state, .queue = -1};
 }
 
+const char *store_says(int error)
+{
+	switch (error) {
+	case -EUCLEAN:
+		return "the database is of a newer version of parlance";
+	case -EBADMSG:
+		return "the database is damaged, or none";
+	case -EKEYREVOKED:
+		return "the database takes no changes since a write to disk "
+		       "failed: parlance check --repair";
+	case -EBUSY:
+		return "the database is busy";
+	default:
+		return strerror(error < 0 ? -error : error);
+	}
+}
+
 static int system_error(struct store *s)
 {
 	switch (sqlite3_system_errno(s->db)) {

@@ -61,6 +61,10 @@ struct store_user {
 	bool deleted; /* the name stays taken: design 7 */
 };
 
+/* What an error of the store means: an English sentence without final stop, for
+ * a log; never NULL. */
+const char *store_says(int error);
+
 void store_init(struct store *, const struct state *);
 void store_idle(struct store *);
 void store_release(struct store *);

@@ -68,6 +68,19 @@ static int migrate_steps(struct store *s)
 	return r < 0 ? r : run(s, sql);
 }
 
+static int migrate_locked(struct store *s)
+{
+	int r = store_begin(s);
+
+	if (r < 0)
+		return r;
+	r = migrate_steps(s);
+	if (r == 0)
+		return store_commit(s, NULL);
+	store_rollback(s);
+	return r;
+}
+
 static int migrate(struct store *s)
 {
 	sqlite3_int64 version = 0;
@@ -77,15 +90,9 @@ static int migrate(struct store *s)
 		return r;
 	if (version < 0 || version > VERSION)
 		return -EUCLEAN;
-	r = store_begin(s);
+	r = migrate_locked(s);
 	/* As yet, what an older version holds reads as the newest's does. */
-	if (r < 0)
-		return version && (r == -EROFS || r == -EACCES) ? 0 : r;
-	r = migrate_steps(s);
-	if (r == 0)
-		return store_commit(s, NULL);
-	store_rollback(s);
-	return r;
+	return version && (r == -EROFS || r == -EACCES) ? 0 : r;
 }
 
 static int take_wal(void *arg, int columns, char **values, char **names)

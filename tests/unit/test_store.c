@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 #include <sys/syscall.h>
 
+#include "lib/present.h"
 #include "lib/store.h"
 #include "place.h"
 
@@ -236,6 +237,69 @@ static void exactly_one_of_many_gets_a_name(void **state)
 
 	assert_int_equal(place_each(ADDERS, add_same, p), 1);
 	assert_int_equal(account_exists(&p->state, "alice"), 1);
+}
+
+/* --- guests -------------------------------------------------------- */
+
+static void a_present_guest_keeps_the_name(void **state)
+{
+	struct place *p = *state;
+	struct present present;
+	struct claim claim;
+	struct store s;
+
+	store_init(&s, &p->state);
+	assert_int_equal(present_open(&present, &p->state), 0);
+	assert_int_equal(present_claim(&claim, &present, "Bob", 3, NULL), 0);
+	assert_int_equal(add(&s, "bob"), -EADDRINUSE);
+	assert_int_equal(account_exists(&p->state, "bob"), 0);
+	assert_int_equal(find(&s, "bob"), -ENOENT);
+	assert_int_equal(add(&s, "carol"), 0);
+	present_release(&claim);
+	assert_int_equal(add(&s, "bob"), 0);
+	present_close(&present);
+	store_release(&s);
+}
+
+#define NAMES 40
+
+/* Even numbers are guests, the others register; each name is wanted by all at
+ * once. Status 1: a guest and an account both got it. */
+static int want_names(struct place *p, int number)
+{
+	struct present present;
+	struct claim claim;
+	struct store s;
+	char name[16];
+	int r = 0;
+
+	store_init(&s, &p->state);
+	if (present_open(&present, &p->state) < 0 || store_open(&s) < 0)
+		return 2;
+	for (int i = 0; i < NAMES && r == 0; i++) {
+		(void)snprintf(name, sizeof name, "name%d", i);
+		if (number % 2) {
+			r = add(&s, name);
+			r = r == -EEXIST || r == -EADDRINUSE ? 0 : r;
+			continue;
+		}
+		r = present_claim(&claim, &present, name, strlen(name), NULL);
+		if (r == 0 && account_exists(&p->state, name) == 0)
+			/* He is in: nobody registers this from here on. */
+			for (int j = 0; j < 20; j++)
+				if (find(&s, name) == 0)
+					return 1;
+		if (r == 0)
+			present_release(&claim);
+		r = r == -EADDRINUSE ? 0 : r;
+	}
+	store_release(&s);
+	return r != 0;
+}
+
+static void no_name_is_a_guests_and_an_accounts(void **state)
+{
+	assert_int_equal(place_each(ADDERS, want_names, *state), ADDERS);
 }
 
 /* --- when the machine fails ---------------------------------------- */
@@ -488,6 +552,8 @@ int main(void)
 	    EACH(a_deleted_name_is_not_listed_and_not_given_again),
 	    EACH(eight_processes_add_users_at_once),
 	    EACH(exactly_one_of_many_gets_a_name),
+	    EACH(a_present_guest_keeps_the_name),
+	    EACH(no_name_is_a_guests_and_an_accounts),
 	    EACH(a_commit_that_was_refused_does_not_show_up_later),
 	    EACH(writes_are_refused_once_a_refusal_could_not_be_undone),
 	    EACH(a_leftover_entry_of_a_killed_one_is_taken_over),
