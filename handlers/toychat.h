@@ -97,7 +97,8 @@ void toychat_download(struct toychat *, const struct slice *fields);
 
 /* One line each: what a client sent, without its CRLF, and what it was
  * answered; of passwords and of files' contents nothing (clarifications). */
-void toychat_log_received(const struct toychat *, const struct toychat_command *);
+void toychat_log_received(
+    const struct toychat *, const struct toychat_command *);
 void toychat_log_sent(const struct toychat *, const char *, size_t);
 
 #endif

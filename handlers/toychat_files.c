@@ -6,8 +6,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 #include <unictype.h>
+#include <unistd.h>
 #include <unistr.h>
 #include <utarray.h>
 #include <utstring.h>
@@ -250,8 +250,8 @@ static void reply_list(struct toychat *t, UT_array *names)
 	utstring_init(&reply);
 	utstring_bincpy(&reply, "filelist", 8);
 	for (char **name = NULL; (name = utarray_next(names, name));) {
-		n = toychat_filelist_entry(entry, sizeof entry,
-		    (struct slice){*name, strlen(*name)});
+		n = toychat_filelist_entry(
+		    entry, sizeof entry, (struct slice){*name, strlen(*name)});
 		if (n > 0)
 			utstring_bincpy(&reply, entry, (size_t)n);
 	}

@@ -78,8 +78,8 @@ void toychat_send(struct toychat *t, const struct slice *fields)
 static int add_entry(void *arg, const char *from, uint64_t count)
 {
 	char entry[LIMIT_NAME + 32];
-	long n = toychat_inbox_entry(entry, sizeof entry,
-	    (struct slice){from, strlen(from)}, count);
+	long n = toychat_inbox_entry(
+	    entry, sizeof entry, (struct slice){from, strlen(from)}, count);
 
 	if (n > 0)
 		utstring_bincpy((UT_string *)arg, entry, (size_t)n);
@@ -132,8 +132,7 @@ static void recv_direct(struct toychat *t, struct slice from)
 {
 	struct inbox_message message;
 	char when[CLOCK_TEXT];
-	int r =
-	    inbox_take(&t->store, t->me, from.data, from.len, &message);
+	int r = inbox_take(&t->store, t->me, from.data, from.len, &message);
 
 	if (r == -ENOENT) {
 		toychat_fail(t, "user does not exist");

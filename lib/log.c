@@ -65,10 +65,11 @@ void log_errno(struct log_line *l, int error)
 	log_string(l, "error", strerror(error < 0 ? -error : error));
 }
 
-void log_begin(struct log_line *l, int priority, const char *event)
+void log_begin_in(struct log_line *l, char *data, size_t size, int priority,
+    const char *event)
 {
 	/* Two bytes stay free for the quote and newline of a cut line. */
-	buf_init(&l->buf, l->data, sizeof l->data - 2);
+	buf_init(&l->buf, data, size - 2);
 	if (priority > self.most) {
 		l->buf.cap = 0;
 		return;
@@ -85,12 +86,17 @@ void log_begin(struct log_line *l, int priority, const char *event)
 	log_string(l, "event", event);
 }
 
+void log_begin(struct log_line *l, int priority, const char *event)
+{
+	log_begin_in(l, l->data, sizeof l->data, priority, event);
+}
+
 void log_end(struct log_line *l)
 {
 	if (!l->buf.cap)
 		return;
-	l->data[l->buf.len] = '\n';
-	(void)!write(STDERR_FILENO, l->data, l->buf.len + 1);
+	l->buf.data[l->buf.len] = '\n';
+	(void)!write(STDERR_FILENO, l->buf.data, l->buf.len + 1);
 }
 
 void log_event(

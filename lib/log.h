@@ -38,6 +38,12 @@ void log_level(int most);
 
 /* Begin, any number of fields, end (one write; a failed one is nobody's). */
 void log_begin(struct log_line *, int priority, const char *event);
+
+/* Begins a line in the caller's own memory, for those that may be longer than
+ * LIMIT_LOG; it is in use until log_end(). */
+void log_begin_in(struct log_line *, char *data, size_t size, int priority,
+    const char *event);
+
 void log_text(struct log_line *, const char *key, const char *, size_t);
 void log_string(struct log_line *, const char *key, const char *);
 void log_number(struct log_line *, const char *key, int64_t);
