@@ -1,6 +1,8 @@
 # What the tests of bcs_client.py share: the scripted server, the client in a
 # pipe, and a terminal to look at.
 # shellcheck shell=bash
+# Names set here are for the tests.
+# shellcheck disable=SC2034
 
 # Waits until a command succeeds, at most 15 seconds.
 await() {
@@ -97,8 +99,8 @@ types() { # types TEXT
 	"${terminal[@]}" send-keys -l "$1"
 }
 
-shell() { # shell [COLUMNS [ROWS]]: a shell at a terminal
-	"${terminal[@]}" new-session -d -x "${1:-60}" -y "${2:-16}" \
+shell() { # a shell at a terminal
+	"${terminal[@]}" new-session -d -x 60 -y 16 \
 		"PS1='$ ' HISTFILE= exec bash --norc --noprofile -i" 3>&-
 	await last_line '$'
 }
@@ -114,6 +116,7 @@ at_terminal() { # at_terminal [OPTION]...: alice sits there
 ended() { # ended STATUS
 	# Whoever hangs up first, the prompt comes last.
 	await last_line '$'
+	# shellcheck disable=SC2016 # it is for the shell there
 	types 'echo ended $?, $(stty -a | grep -oE "[-]?(icanon|echo|iexten)\b")'
 	press Enter
 	await shows '^ended'
