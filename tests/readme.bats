@@ -52,4 +52,13 @@ readme_commands() {
 	assert_line --regexp '^Chat-Author: alice'
 	assert_line --partial 'Keep me a piece.'
 	assert_line --regexp '^\\~anonymous @ 20.* hchat'
+	# the binary door: a talk, an upload in the browser, the log
+	assert_line 'ann: Who goes shopping?'
+	assert_line --regexp '^\\~ann @ 20.* bcs file=list.txt$'
+	assert_line 'Milk, bread, tea'
+	assert_line --regexp '^time=20.* event=register user=ben peer='
+	assert_line --regexp '^time=20.* event=message user=ben .* text="I.ll go."$'
+	assert_line --regexp '^time=20.* event=disconnect user=ben peer='
+	assert_line "I'll go."
+	refute_line --partial '404 Not Found'
 }

@@ -64,6 +64,7 @@ run_ends() { # run_ends SIGNAL: sent to all of its session, as a terminal does
 		assert_line --index 0 hello
 		assert_line 'hello, world'
 	fi
+	run -0 bash -euc "$(pasted "'$BUILD/bin/bcs_client.py'")" <<<'/quit'
 	run -0 bash -euc "$(pasted 'export PARLANCE_CONF')
 		'$BUILD/bin/parlance' user list
 		'$BUILD/bin/parlance' room show lobby"
