@@ -13,29 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/log.h"
 
 #define NAME "bcs_server"
 
 static char log_path[PATH_MAX] = "-";
-
-/* A path as other processes, elsewhere, can use it. */
-static void make_absolute(
-    char ret[PATH_MAX], const char *path, const char *option)
-{
-	char here[PATH_MAX] = "";
-	bool relative = path[0] != '/';
-	int n;
-
-	if (relative && !getcwd(here, sizeof here))
-		log_usage(NAME, "%s %s: the folder we are in: %s", option, path,
-		    strerror(errno));
-	n = snprintf(ret, PATH_MAX, "%s%s%s", here, relative ? "/" : "", path);
-	if (n < 0 || n >= PATH_MAX)
-		log_usage(NAME, "%s: the path is too long", option);
-}
 
 static void set_log(struct front_plan *plan, const char *value)
 {
@@ -45,7 +28,7 @@ static void set_log(struct front_plan *plan, const char *value)
 	if (strcmp(value, "-") == 0)
 		(void)snprintf(log_path, sizeof log_path, "-");
 	else
-		make_absolute(log_path, value, "-l");
+		front_absolute(NAME, "-l", value, log_path);
 }
 
 static void set_files(struct front_plan *plan, const char *value)
@@ -58,7 +41,7 @@ static void set_files(struct front_plan *plan, const char *value)
 		log_usage(NAME, "-f %s: %s", value, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
 		log_usage(NAME, "-f %s: not a folder", value);
-	make_absolute(path, value, "-f");
+	front_absolute(NAME, "-f", value, path);
 	if (setenv("PARLANCE_FILES", path, 1) < 0)
 		log_usage(NAME, "-f %s: %s", value, strerror(errno));
 }

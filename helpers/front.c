@@ -23,6 +23,21 @@ void front_add(struct front_plan *plan, const char *text)
 	plan->argv[plan->count++] = (char *)text;
 }
 
+void front_absolute(const char *program, const char *option, const char *path,
+    char ret[PATH_MAX])
+{
+	char here[PATH_MAX] = "";
+	bool relative = path[0] != '/';
+	int n;
+
+	if (relative && !getcwd(here, sizeof here))
+		log_usage(program, "%s %s: the folder we are in: %s", option,
+		    path, strerror(errno));
+	n = snprintf(ret, PATH_MAX, "%s%s%s", here, relative ? "/" : "", path);
+	if (n < 0 || n >= PATH_MAX)
+		log_usage(program, "%s: the path is too long", option);
+}
+
 static void set_address(struct front_plan *plan, const char *value)
 {
 	plan->address = value;

@@ -56,6 +56,11 @@ void front_help(struct front_plan *, const char *value);
 /* Adds an argument for serve; text must stay valid. */
 void front_add(struct front_plan *, const char *text);
 
+/* A path as other processes, elsewhere, can use it; option is what it was
+ * given with. Exits by log_usage() if it is too long. */
+void front_absolute(const char *program, const char *option, const char *path,
+    char ret[PATH_MAX]);
+
 int front_main(const struct front *, int argc, char **argv);
 
 #endif

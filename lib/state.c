@@ -74,6 +74,16 @@ static int find_path(char *ret_path, size_t size, const char *variable,
 	return 0;
 }
 
+int state_runtime_path(char *ret_path, size_t size, struct state_error *error)
+{
+	int r = find_path(ret_path, size, "RUNTIME_DIRECTORY", "/run/parlance",
+	    "XDG_RUNTIME_DIR", NULL);
+
+	return r < 0 ? fail(error, r, "RUNTIME_DIRECTORY",
+			   "not set, and neither is XDG_RUNTIME_DIR")
+		     : 0;
+}
+
 static int find_paths(struct state *s, struct state_error *error)
 {
 	int r =
@@ -83,12 +93,8 @@ static int find_paths(struct state *s, struct state_error *error)
 	if (r < 0)
 		return fail(error, r, "STATE_DIRECTORY",
 		    "not set, and neither is HOME");
-	r = find_path(s->runtime_path, sizeof s->runtime_path,
-	    "RUNTIME_DIRECTORY", "/run/parlance", "XDG_RUNTIME_DIR", NULL);
-	if (r < 0)
-		return fail(error, r, "RUNTIME_DIRECTORY",
-		    "not set, and neither is XDG_RUNTIME_DIR");
-	return 0;
+	return state_runtime_path(
+	    s->runtime_path, sizeof s->runtime_path, error);
 }
 
 static bool is_network(const struct statfs *fs)

@@ -44,6 +44,10 @@ int state_become_owner(struct state_error *);
 int state_open(struct state *, struct state_error *);
 void state_close(struct state *);
 
+/* Where RUNTIME_DIRECTORY is, for who only looks for a socket there; nothing is
+ * made. 0 or -errno with a text. */
+int state_runtime_path(char *ret_path, size_t size, struct state_error *);
+
 /* Opens a folder of either directory for *at() calls (O_PATH|O_DIRECTORY):
  * a descriptor, or -errno. The folders all exist once state_open returned. */
 int state_folder(int directory, const char *name);
