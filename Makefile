@@ -51,6 +51,8 @@ OURS += $(LLHTTP_CFLAGS)
 # --- what is built from what -------------------------------------------------
 
 LIB = $(BUILD)/libparlance.a
+# The doors' pure codecs, which clients, tests and benchmarks link as well.
+WIRE = $(BUILD)/libwire.a
 LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c)) $(LLHTTP_OBJ)
 
 # A handler is handlers/NAME.c and its parts handlers/NAME_*.c.
@@ -106,7 +108,7 @@ endef
 $(foreach f,$(FRONTS),$(eval $(call front,$f)))
 
 define client
-$(BUILD)/bin/$1: $(call parts,clients/$1) $(LIB)
+$(BUILD)/bin/$1: $(call parts,clients/$1) $(WIRE) $(LIB)
 	@mkdir -p $$(@D)
 	$$(link) $$(LIBS) $$(LIBS_clients_$1)
 endef
@@ -123,6 +125,10 @@ $(BUILD)/bin/%.py: clients/%.py $(BUILD)/flags
 		chmod 755 $@.new && mv $@.new $@
 
 $(LIB): $(LIB_OBJ)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(WIRE): $(patsubst %.c,$(BUILD)/%.o,$(wildcard handlers/*_wire.c))
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
@@ -192,12 +198,6 @@ compile_commands.json: Makefile
 		printf '{"directory":"%s","file":"%s","command":"cc %s -c %s"},\n' \
 		"$$PWD" "$$f" "$(subst ",\\\",$(OURS)) $(CFLAGS)" "$$f"; \
 	done | sed '$$s/,$$//; 1s/^/[/; $$s/$$/]/' > $@
-
-# The doors' pure codecs, which tests and benchmarks link as well.
-WIRE = $(BUILD)/libwire.a
-$(WIRE): $(patsubst %.c,$(BUILD)/%.o,$(wildcard handlers/*_wire.c))
-	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
 
 # --- tests -------------------------------------------------------------------
 
