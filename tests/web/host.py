@@ -9,7 +9,7 @@ BUILD = os.environ["BUILD"]
 
 
 class Host:
-    def __init__(self, folder, doors=("hchat", "chatfile")):
+    def __init__(self, folder, doors=("hchat", "chatfile", "bcs")):
         self.folder = folder
         self.environment = dict(
             os.environ, HOME=folder, STATE_DIRECTORY=folder + "/state",

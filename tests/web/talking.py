@@ -1,8 +1,10 @@
 """What people say, and how it looks to the others."""
 import os
-import urllib.parse
+import shlex
+import subprocess
 
 from browser import Keys
+from host import BUILD
 from place import numbered, same
 
 
@@ -253,19 +255,29 @@ def saved(browser, link, folder):
         return name, file.read()
 
 
+def upload(place, files):
+    """By the client of the binary door."""
+    folder = place.folder + "/mara"
+    os.mkdir(folder)
+    for name, text in files.items():
+        with open(folder + "/" + name, "w") as file:
+            file.write(text)
+    subprocess.run(
+        [BUILD + "/bin/bcs_client.py", "-h", "127.0.0.1", "-p",
+         str(place.host.port["bcs"]), "-u", "mara"],
+        input="".join("/send %s\n" % shlex.quote(name) for name in files),
+        text=True, cwd=folder, env=place.host.environment, timeout=60,
+        check=True)
+
+
 def test_downloads(place):
     """Whatever a file is called, its link saves it, and the page stays."""
     # What Chromium makes of a name is the other.
     names = {"bed plan.pdf": "bed plan.pdf", "100%.txt": "100%.txt",
              "a%20b.txt": "a%20b.txt", "a#b?c&d=1.txt": "a#b_c&d=1.txt",
              "чайник.txt": "чайник.txt", "<b>bold<b>.html": "_b_bold_b_.html"}
-    with open(place.folder + "/state/rooms/lobby.txt", "a") as room:
-        for name in names:
-            with open(place.folder + "/state/files/" + name, "w") as file:
-                file.write("<script>alert(1)</script>" + name)
-            room.write("mara has uploaded %s\n"
-                       "\\mara @ 2026-11-20T14:03:07Z bcs file=%s\n"
-                       % (name, urllib.parse.quote(name, safe="")))
+    upload(place, {name: "<script>alert(1)</script>" + name
+                   for name in names})
     for streams in (True, False):
         anna = place.browser()
         if not streams:
