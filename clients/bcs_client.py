@@ -1110,7 +1110,8 @@ def arguments() -> argparse.Namespace:
 
 def connect(host: str, number: int) -> socket.socket:
     try:
-        sock = socket.create_connection((host, number), CONNECT_TIME)
+        sock = socket.create_connection(
+            (host.removeprefix("[").removesuffix("]"), number), CONNECT_TIME)
     except (OSError, UnicodeError) as e:
         raise Ended(FAILED, f"cannot reach {host} port {number}: {reason(e)}")
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -45,6 +45,18 @@ fake() { # starts it; what it gets is in $got, its port in $port
 	alice=("$BUILD/bin/bcs_client.py" -h 127.0.0.1 -p "$port" -u alice)
 }
 
+# The real one, with the log of the conversation in chat.log.
+real() { # real [SETTING=VALUE]...
+	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state PARLANCE_CONF=/dev/null
+	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
+	env "$@" "$BUILD/bin/bcs_server" -a 127.0.0.1 -p 0 -l chat.log \
+		2>server.log 3>&- &
+	pids+=("$!")
+	await grep -q event=listening.door=bcs server.log
+	port=$(sed -n 's/.*door=bcs address=.*:\([0-9]*\)$/\1/p' server.log)
+	alice=("$BUILD/bin/bcs_client.py" -h 127.0.0.1 -p "$port" -u alice)
+}
+
 tell() { # tell COMMAND...: see tests/bcs_fake_server.py
 	printf '%s\n' "$*" >&"$orders"
 }
