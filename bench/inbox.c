@@ -207,7 +207,7 @@ static double run(struct bench *b, enum way way, int processes)
 
 static void bench_send(struct bench *b, int processes)
 {
-	double ratio[ROUNDS_MOST], rate[WAYS];
+	double ratio[ROUNDS_MOST] = {0}, rate[WAYS];
 	uint64_t worst[WAYS];
 
 	for (uint64_t i = 0; i < b->rounds; i++) {
@@ -267,7 +267,8 @@ static int count_one(void *arg, const char *from, uint64_t count)
 
 static void bench_read(struct bench *b)
 {
-	double each[ROUNDS_MOST], take[ROUNDS_MOST], wall[ROUNDS_MOST];
+	double each[ROUNDS_MOST] = {0}, take[ROUNDS_MOST] = {0};
+	double wall[ROUNDS_MOST] = {0};
 	struct inbox_message message;
 	uint64_t counts[2] = {0}, start, real;
 	struct store store;

@@ -68,6 +68,7 @@ int store_error(struct store *s, int rc)
 		return 0;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL: /* so many at once that it gave up */
 		return -EBUSY;
 	case SQLITE_FULL:
 		return -ENOSPC;

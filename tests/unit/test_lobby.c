@@ -12,6 +12,8 @@
 #include <sys/mman.h>
 
 #include "inbox_fixture.h"
+#include "lib/present.h"
+#include "lib/sandbox.h"
 
 static struct lobby_message message; /* too large for the stack */
 
@@ -271,6 +273,76 @@ static void connections_of_one_user_share_the_lobby(void **state)
 	assert_int_equal(unread(p, p->alice), SAID * 4 / 5);
 }
 
+/* --- confined ------------------------------------------------------ */
+
+/* What store.h, store_inbox.h and room.h ask for. */
+static const struct sandbox_rule rules[] = {
+    {SANDBOX_STATE, "db",
+	SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_MAKE |
+	    SANDBOX_REMOVE},
+    {SANDBOX_STATE, "accounts",
+	SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
+    {SANDBOX_STATE, "rooms",
+	SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
+    {SANDBOX_STATE, "lost", SANDBOX_MAKE | SANDBOX_WRITE | SANDBOX_REMOVE},
+    {SANDBOX_RUNTIME, "index",
+	SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
+    {SANDBOX_RUNTIME, "failed", SANDBOX_READ | SANDBOX_MAKE | SANDBOX_WRITE},
+    {SANDBOX_RUNTIME, "present", SANDBOX_READ}, {SANDBOX_NONE, NULL, 0}};
+
+static int work_confined(struct place *place, int number)
+{
+	struct sandbox_missing missing;
+	struct inbox_message m;
+	struct rooms rooms;
+	struct room lobby;
+	struct store s;
+
+	(void)number;
+	store_init(&s, &place->state);
+	if (rooms_open(&rooms, &place->state) < 0 ||
+	    sandbox_enter(&place->state, rules, SANDBOX_TRY, &missing) < 0)
+		return 1;
+	if (room_open(&lobby, &rooms, "lobby", 5, ROOM_CREATE) < 0)
+		return 2;
+	/* Longer than the log may be without being copied. */
+	for (int i = 0; i < 400; i++)
+		if (inbox_send(&s, 1, "bob", 3, "x", 1) != 0)
+			return 3;
+	store_idle(&s);
+	if (inbox_take(&s, 2, "alice", 5, &m) != 0 ||
+	    lobby_take(&s, &lobby, 2, &message) != 0)
+		return 4;
+	if (store_user_add(&s, "new", 3, "hash", lobby.count) != 0 ||
+	    store_user_add(&s, "guest1", 6, "hash", 0) != -EADDRINUSE)
+		return 5;
+	store_release(&s);
+	return 0;
+}
+
+static void all_of_it_works_in_a_sandbox(void **state)
+{
+	const char *sandbox = getenv("PARLANCE_SANDBOX");
+	struct people *p = *state;
+	struct present present;
+	struct claim claim;
+	struct stat st;
+
+	/* Sanitizers do not work in one. */
+	if (sandbox && strcmp(sandbox, "off") == 0)
+		return;
+	(void)say(p, "hello");
+	assert_int_equal(present_open(&present, &p->place.state), 0);
+	assert_int_equal(present_claim(&claim, &present, "Guest1", 6, NULL), 0);
+	store_release(&p->store);
+	assert_int_equal(place_each(1, work_confined, &p->place), 1);
+	assert_int_equal(
+	    fstatat(p->place.state.state, "db/parlance.db-wal", &st, 0), 0);
+	assert_int_equal(st.st_size, 0);
+	present_release(&claim);
+	present_close(&present);
+}
+
 #define EACH(f) cmocka_unit_test_setup_teardown(f, make, unmake)
 
 int main(void)
@@ -285,6 +357,7 @@ int main(void)
 	    EACH(a_record_written_by_hand_does_not_block_the_rest),
 	    EACH(who_cannot_log_in_any_more_takes_nothing),
 	    EACH(connections_of_one_user_share_the_lobby),
+	    EACH(all_of_it_works_in_a_sandbox),
 	};
 
 	return cmocka_run_group_tests_name("lobby", tests, NULL, NULL);
