@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# tests/powercut.bash DIR room|bare WRITERS RECORDS CUTS [OPTIONS]: write to an
-# ext4 mounted with OPTIONS, cut its power at CUTS instants, and look what is
-# left (tests/bin/powercut.c, powerload.c, powercheck.c). Prints the cuts that
+# tests/powercut.bash DIR room|bare|files WRITERS RECORDS CUTS [OPTIONS]: write
+# to an ext4 mounted with OPTIONS, cut its power at CUTS instants, and look what
+# is left (tests/bin/powercut.c; powerload.c and powercheck.c, or powerfiles.c
+# for uploads). Prints the cuts that
 # broke promises, and counts. Exit: 0 all promises were kept, 1 some were not,
 # 2 it could not be tried.
 #
@@ -11,6 +12,9 @@ set -euo pipefail
 
 dir=$1 mode=$2 writers=$3 records=$4 cuts=$5 options=loop,commit=1${6:+,$6}
 bin=$BUILD/tests/bin
+load=("$bin/powerload") which=("$mode") check=("$bin/powercheck")
+[ "$mode" != files ] ||
+	load=("$bin/powerfiles" load) which=() check=("$bin/powerfiles" check)
 trap 'echo "powercut.bash: line $LINENO failed" >&2; exit 2' ERR
 
 count() { od -A n -t u8 counter | tr -d ' '; }
@@ -36,7 +40,7 @@ fi
 
 export STATE_DIRECTORY=$dir/mnt/state RUNTIME_DIRECTORY=$dir/run
 first=$(count)
-"$bin/powerload" counter ledgers "$writers" "$records" "$mode"
+"${load[@]}" counter ledgers "$writers" "$records" "${which[@]}"
 last=$(count)
 umount mnt
 umount fuse
@@ -50,7 +54,7 @@ cut_power() {
 	mount -o loop cut mnt
 	tried=$((tried + 1))
 	export RUNTIME_DIRECTORY=$dir/run.$tried
-	"$bin/powercheck" ledgers "$1" >found 2>&1 || {
+	"${check[@]}" ledgers "$1" >found 2>&1 || {
 		failed=$((failed + 1))
 		echo "at=$1 later=$2 ($(cat later))"
 		head -n 5 found

@@ -39,6 +39,13 @@ assert_all_kept() {
 	assert_all_kept
 }
 
+@test "after a power cut every upload is there, whole, and no part of another" {
+	cut_power files 6 $((40 + 20 * TEST_SCALE)) $((15 * TEST_SCALE))
+	assert_success
+	assert_line --regexp '^cuts=.* failed=0 .* broken=0 '
+	refute_line --regexp '^cuts=.* promises=0 '
+}
+
 @test "a store that acknowledges before it syncs is found out by a power cut" {
 	cut_power bare 4 60 4
 	assert_failure 1
