@@ -104,6 +104,12 @@ struct room {
 	bool made; /* an append made it, and nothing stands in it yet */
 	uint64_t spare; /* bytes that its index can grow by for sure */
 	unsigned loads; /* how often an index was loaded or built */
+	struct {
+		uint64_t before; /* how many records there were, */
+		uint64_t ends[16]; /* ... where they end, and entries then */
+		size_t n;
+		unsigned loads; /* of this index */
+	} fresh; /* what room_advance() took in last */
 	struct timespec unmarked; /* failed/ as it was without our mark */
 };
 

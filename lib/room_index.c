@@ -114,6 +114,30 @@ int index_refresh(struct room *room)
 /* So many entries are taken in at once. */
 #define ADVANCE 64
 
+static void note_fresh(struct room *room, const uint64_t *entries, size_t n)
+{
+	size_t most = sizeof room->fresh.ends / sizeof room->fresh.ends[0];
+
+	room->fresh.before = room->count;
+	room->fresh.loads = room->loads;
+	room->fresh.ends[0] = room->end;
+	room->fresh.n = n < most ? n + 1 : most;
+	for (size_t i = 1; i < room->fresh.n; i++)
+		room->fresh.ends[i] = le64toh(entries[i - 1]);
+}
+
+bool index_fresh(const struct room *room, uint64_t number, uint64_t ret[2])
+{
+	uint64_t i = number - room->fresh.before;
+
+	if (room->fresh.loads != room->loads || number <= room->fresh.before ||
+	    i >= room->fresh.n)
+		return false;
+	ret[0] = room->fresh.ends[i - 1];
+	ret[1] = room->fresh.ends[i];
+	return true;
+}
+
 int room_advance(struct room *room)
 {
 	uint64_t ends[ADVANCE], from = room->count;
@@ -130,6 +154,8 @@ int room_advance(struct room *room)
 		n = (size_t)r / INDEX_ENTRY;
 		if (n == 0)
 			break;
+		if (room->count == from)
+			note_fresh(room, ends, n);
 		room->count += n;
 		room->end = INDEX_END(le64toh(ends[n - 1]));
 		room->spare -=

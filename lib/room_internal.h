@@ -157,6 +157,10 @@ int index_reserve(struct room *);
 int index_entries(
     const struct room *, uint64_t number, size_t n, uint64_t *ret_entries);
 
+/* The entries of record `number` and of the one before it, of which only where
+ * it ends is told, if room_advance() took them in last. */
+bool index_fresh(const struct room *, uint64_t number, uint64_t ret[2]);
+
 /* The header that this room's must have. */
 void index_header(const struct room *, unsigned char header[INDEX_HEADER]);
 

@@ -12,7 +12,9 @@ int room_find(const struct room *room, uint64_t number, struct room_span *ret)
 
 	if (number == 0 || number > room->count)
 		return -ENOENT;
-	if (number == 1)
+	if (index_fresh(room, number, ends))
+		r = 0;
+	else if (number == 1)
 		r = index_entries(room, 1, 1, ends + 1);
 	else
 		r = index_entries(room, number - 1, 2, ends);

@@ -149,6 +149,57 @@ static void every_record_is_found_by_number_and_by_offset(void **state)
 	room_close(&room);
 }
 
+/* As one does who did not see them come. */
+static void assert_found_as_anew(const struct fixture *f, struct room *room)
+{
+	struct room_span span, anew;
+	struct room other;
+
+	assert_int_equal(open_room(&other, f, ROOM_READ), 0);
+	assert_int_equal(room->count, other.count);
+	assert_int_equal(room->end, other.end);
+	for (uint64_t i = 1; i <= room->count; i++) {
+		assert_int_equal(room_find(room, i, &span), 0);
+		assert_int_equal(room_find(&other, i, &anew), 0);
+		assert_int_equal(span.start, anew.start);
+		assert_int_equal(span.end, anew.end);
+		assert_int_equal(span.upload, anew.upload);
+	}
+	room_close(&other);
+}
+
+static void records_that_a_bell_told_of_are_found(void **state)
+{
+	static const int batches[] = {1, 1, 14, 15, 16, 17, 63, 64, 65, 130};
+	struct fixture *f = *state;
+	struct room_post post = a_post("bob has uploaded a.txt");
+	struct room_posted p;
+	struct room writer, room;
+
+	assert_int_equal(open_room(&writer, f, ROOM_CREATE), 0);
+	assert_int_equal(say(&writer, "first"), 0);
+	assert_int_equal(open_room(&room, f, ROOM_READ), 0);
+	assert_int_equal(room_advance(&room), 0);
+	for (size_t b = 0; b < sizeof batches / sizeof batches[0]; b++) {
+		for (int i = 0; i < batches[b]; i++) {
+			post.keys = i % 3 ? "" : "file=a.txt";
+			assert_int_equal(room_append(&writer, &post, &p), 0);
+		}
+		assert_int_equal(room_advance(&room), 1);
+		assert_found_as_anew(f, &room);
+	}
+	/* An index built anew; then another room file. */
+	assert_int_equal(unlink(index_path(f)), 0);
+	assert_true(room_look(&room) >= 0);
+	assert_found_as_anew(f, &room);
+	put_room(f, "x\n\\a @ b c\nyy\n\\a @ b c\n");
+	assert_true(room_look(&room) >= 0);
+	assert_int_equal(room.count, 2);
+	assert_found_as_anew(f, &room);
+	room_close(&writer);
+	room_close(&room);
+}
+
 static void the_longest_records_are_kept_whole(void **state)
 {
 	struct fixture *f = *state;
@@ -450,6 +501,7 @@ int main(void)
 	    TEST(a_room_that_is_not_there_is_made_by_the_first_append),
 	    TEST(a_failed_first_append_leaves_no_room),
 	    TEST(every_record_is_found_by_number_and_by_offset),
+	    TEST(records_that_a_bell_told_of_are_found),
 	    TEST(the_longest_records_are_kept_whole),
 	    TEST(an_upload_is_flagged),
 	    TEST(two_processes_see_each_others_records),
