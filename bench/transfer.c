@@ -78,7 +78,8 @@ static int open_copy(const struct bench *b)
 static void upload(struct bench *b)
 {
 	int file = open_source(b);
-	char status[4];
+	unsigned char status[4];
+	size_t text;
 
 	crowd_frame(b->client, &(struct bcs_frame){.type = BCS_SENDFILE,
 				   .first = {NAME, sizeof NAME - 1},
@@ -87,6 +88,10 @@ static void upload(struct bench *b)
 	read_whole(b->client->fd, status, sizeof status);
 	if (status[0] != BCS_STATUS || status[1] != BCS_OK)
 		fail("upload", EPROTO);
+	text = (size_t)status[2] << 8 | status[3];
+	if (text > sizeof space)
+		fail("upload", EPROTO);
+	read_whole(b->client->fd, space, text);
 	(void)close(file);
 }
 
