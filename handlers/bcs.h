@@ -44,7 +44,7 @@
 /* Own records that the cursor has not passed. */
 #define BCS_OWN 4096
 /* Comings and goings that were not shown yet. */
-#define BCS_CHANGES 64
+#define BCS_CHANGES 256
 /* Sends at once, before PARLANCE_RATE is felt (clarifications). */
 #define BCS_BURST 100
 
@@ -123,8 +123,10 @@ struct session {
 
 	/* Messages out. */
 	uint64_t next; /* the cursor: the record to deliver */
+	uint64_t early; /* it may not have been told of who said these */
 	uint64_t known; /* who came and went up to this record was heard */
 	bool rung; /* there may be records past room.count */
+	int64_t heard_time; /* when all news was heard */
 	bool unexplained; /* it rang, and there were none */
 	bool outstanding; /* a deliver without its status */
 	bool unsent; /* ... of which something is still in `out` */
@@ -145,8 +147,9 @@ struct session {
 	bool stale; /* to be compared */
 	bool listing; /* the roster is being told */
 	char listed[LIMIT_NAME + 1]; /* up to this name */
-	struct bcs_change changes[BCS_CHANGES]; /* a ring */
-	size_t change_first, change_count;
+	struct bcs_change changes[BCS_CHANGES];
+	size_t change_count;
+	size_t change_old; /* so many are older than `found` */
 
 	bool fat; /* buffers were used that idling does not need */
 	char in[BCS_IN];
@@ -261,6 +264,9 @@ int bcs_roster_read(struct session *, struct names *);
 
 /* Tells the next part of who is there. */
 void bcs_roster_tell(struct session *);
+
+/* The last word of those who left is in the room: where it ends. */
+uint64_t bcs_settled(struct session *);
 
 /* A name came or went (live->change). */
 void bcs_roster_change(struct session *);

@@ -103,10 +103,12 @@ const char *names_after(const struct names *n, const char *name)
 	return at < n->len ? n->data + at : NULL;
 }
 
-const char *names_missing(const struct names *a, const struct names *b)
+const char *names_missing(
+    const struct names *a, const struct names *b, const char *after)
 {
-	for (const char *n = names_first(a); n; n = names_after(a, n))
-		if (!names_have(b, n))
-			return n;
-	return NULL;
+	const char *n = after ? names_after(a, after) : names_first(a);
+
+	while (n && names_have(b, n))
+		n = names_after(a, n);
+	return n;
 }

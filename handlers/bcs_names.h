@@ -38,7 +38,9 @@ bool names_have(const struct names *, const char *);
 const char *names_first(const struct names *);
 const char *names_after(const struct names *, const char *);
 
-/* The first name of a that b does not have; NULL: there is none. */
-const char *names_missing(const struct names *a, const struct names *b);
+/* The first name of a, behind `after` or NULL, that b does not have; NULL:
+ * there is none. */
+const char *names_missing(
+    const struct names *a, const struct names *b, const char *after);
 
 #endif

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/parse.h"
 #include "lib/text.h"
 
 /* What is not room text can become three times as long. */
@@ -36,14 +37,17 @@ static size_t cut(const char *text, size_t most)
 	return is_continuation(text[n]) ? most : n;
 }
 
+static bool is_bcs(const struct footer *footer)
+{
+	return parse_is(footer->door.data, footer->door.len, BCS_DOOR);
+}
+
 /* Who spoke through bcs is shown by the bare name. */
 static void set_from(struct session *s, const struct footer *footer)
 {
 	struct slice author = footer->author;
-	bool ours = footer->door.len == strlen(BCS_DOOR) &&
-		    memcmp(footer->door.data, BCS_DOOR, footer->door.len) == 0;
 
-	if (ours && author.len && author.data[0] == '~') {
+	if (is_bcs(footer) && author.len && author.data[0] == '~') {
 		author.data++;
 		author.len--;
 	}
@@ -103,6 +107,21 @@ static bool tell_file(struct session *s, const struct footer *footer)
 	return true;
 }
 
+/* Between the place where the others were told of us and our welcome, somebody
+ * may have left whom our client was never told of: what he said is not for it.
+ */
+static bool is_stranger(const struct session *s, const struct footer *footer)
+{
+	char name[LIMIT_NAME + 1];
+
+	if (s->next > s->early || !is_bcs(footer) ||
+	    s->piece.from_len >= sizeof name)
+		return false;
+	memcpy(name, s->piece.from, s->piece.from_len);
+	name[s->piece.from_len] = '\0';
+	return !names_have(&s->shown, name);
+}
+
 /* The record stands in s->record. */
 static void whole(struct session *s, const struct room_span *span, size_t len)
 {
@@ -112,7 +131,8 @@ static void whole(struct session *s, const struct room_span *span, size_t len)
 
 	room_record(s->record, len, &body, &footer);
 	set_from(s, &footer);
-	if (span->upload && tell_file(s, &footer)) {
+	if (is_stranger(s, &footer) ||
+	    (span->upload && tell_file(s, &footer))) {
 		pass(s);
 		return;
 	}

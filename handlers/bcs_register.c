@@ -11,7 +11,7 @@
 #include "lib/store.h"
 
 /* With fanout, how long it may take to tell the others. */
-#define JOIN_MS 1000
+#define JOIN_MS 5000
 
 static void failed(struct session *s, const char *event, int error)
 {
@@ -137,6 +137,7 @@ void bcs_welcome(struct session *s)
 		failed(s, "roster", r);
 		return;
 	}
+	s->early = bcs_settled(s);
 	s->state = BCS_REGISTERED;
 	s->listing = s->registered = true;
 	log_register(s);

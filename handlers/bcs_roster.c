@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/clock.h"
 
 static const struct slice server = {BCS_SERVER, sizeof BCS_SERVER - 1};
 
@@ -108,27 +109,32 @@ static bool is_place(const struct session *s, uint64_t at)
 	return s->next > at || s->next > s->room.count;
 }
 
-/* The last word of those who left is in the room. Where it ends. */
-static uint64_t settled(struct session *s)
+uint64_t bcs_settled(struct session *s)
 {
 	if (room_settle(&s->room) < 0)
 		bcs_look(s);
 	return s->room.count;
 }
 
+/* A leave's place may be put too late, after what a namesake said who came
+ * since. */
 static void add(struct session *s, bool joined, uint64_t at, const char *name)
 {
 	struct bcs_change *c;
 
 	if (s->change_count == BCS_CHANGES) {
-		s->change_count = 0;
+		s->change_count = s->change_old = 0;
 		s->stale = true;
 	}
-	c = &s->changes[(s->change_first + s->change_count) % BCS_CHANGES];
+	for (size_t i = 0; joined && i < s->change_count; i++) {
+		c = &s->changes[i];
+		if (c->at > at && strcmp(c->name, name) == 0)
+			c->at = at;
+	}
+	c = &s->changes[s->change_count++];
 	c->joined = joined;
 	c->at = at;
 	(void)snprintf(c->name, sizeof c->name, "%s", name);
-	s->change_count++;
 }
 
 /* Nobody was told of whom we did not tell: no need to look at the room. */
@@ -154,7 +160,7 @@ void bcs_roster_change(struct session *s)
 	if (s->state == BCS_JOINING || !is_news(s, joined, name))
 		return;
 	if (!joined)
-		at = settled(s);
+		at = bcs_settled(s);
 	else if (at > s->room.count)
 		bcs_look(s);
 	add(s, joined, at, name);
@@ -163,58 +169,133 @@ void bcs_roster_change(struct session *s)
 /* The folder first, then the room: whoever is gone from it has said all. */
 static void compare(struct session *s)
 {
-	s->stale = false;
-	if (bcs_roster_read(s, &s->found) < 0) {
-		names_release(&s->found);
+	s->stale = s->comparing = false;
+	names_release(&s->found);
+	if (bcs_roster_read(s, &s->found) < 0)
 		return;
-	}
-	s->compare_at = settled(s);
+	s->compare_at = bcs_settled(s);
+	s->change_old = s->change_count;
 	s->comparing = true;
 }
 
-/* The next difference, those who left first. */
+/* What is known of a name and not shown yet: the first such. */
+static const struct bcs_change *pending(
+    const struct session *s, const char *name)
+{
+	for (size_t i = 0; i < s->change_count; i++)
+		if (strcmp(s->changes[i].name, name) == 0)
+			return &s->changes[i];
+	return NULL;
+}
+
+/* Whose coming was missed. */
+static const char *who_came(const struct session *s)
+{
+	const struct bcs_change *c;
+	const char *n = names_missing(&s->found, &s->shown, NULL);
+
+	for (; n; n = names_missing(&s->found, &s->shown, n)) {
+		c = pending(s, n);
+		if (!c || !c->joined)
+			break;
+	}
+	return n;
+}
+
+/* Whose leave was missed. */
+static const char *who_left(const struct session *s)
+{
+	const char *n = names_missing(&s->shown, &s->found, NULL);
+
+	while (n && pending(s, n))
+		n = names_missing(&s->shown, &s->found, n);
+	return n;
+}
+
+/* The next difference. Where those who came did is not known, but before they
+ * said anything: they are shown at once; those who left, when they have said
+ * all. */
 static bool show_difference(struct session *s)
 {
-	const char *name = names_missing(&s->shown, &s->found);
+	const char *name = who_came(s);
 
 	if (name)
-		return show(s, false, name);
-	name = names_missing(&s->found, &s->shown);
-	if (name)
 		return show(s, true, name);
+	if (!is_place(s, s->compare_at))
+		return false;
+	name = who_left(s);
+	if (name)
+		return show(s, false, name);
+	/* One who came before and is gone may still be to be shown. */
+	if (s->change_old)
+		return false;
 	names_release(&s->found);
 	s->comparing = false;
 	return false;
 }
 
+/* Is it another one's turn first, of the same name? */
+static bool is_behind(struct session *s, size_t i)
+{
+	const char *name = s->changes[i].name;
+
+	while (i--)
+		if (strcmp(s->changes[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* What is newer than the folder's reading is true of that, too. */
+static struct bcs_change take_out(struct session *s, size_t i)
+{
+	struct bcs_change c = s->changes[i];
+
+	s->change_count--;
+	memmove(s->changes + i, s->changes + i + 1,
+	    (s->change_count - i) * sizeof c);
+	if (i < s->change_old)
+		s->change_old--;
+	else if (s->comparing && c.joined)
+		(void)names_add(&s->found, c.name);
+	else if (s->comparing)
+		(void)names_remove(&s->found, c.name);
+	return c;
+}
+
+/* The first one whose place this is: who came is not to wait for those who
+ * left before, but have more to say. True if one was shown. */
 static bool show_change(struct session *s)
 {
-	const struct bcs_change *c = &s->changes[s->change_first];
+	struct bcs_change c;
+	size_t i = 0;
 
-	s->change_first = (s->change_first + 1) % BCS_CHANGES;
-	s->change_count--;
-	return show(s, c->joined, c->name);
+	while (i < s->change_count) {
+		if (!is_place(s, s->changes[i].at) || is_behind(s, i)) {
+			i++;
+			continue;
+		}
+		c = take_out(s, i);
+		if (show(s, c.joined, c.name))
+			return true;
+		i = 0;
+	}
+	return false;
+}
+
+/* Without fanout the folder is compared each second: what the last time found
+ * comes first. */
+static bool is_to_compare(const struct session *s)
+{
+	return s->stale && (!s->comparing || live_connected(&s->live));
 }
 
 bool bcs_roster_next(struct session *s)
 {
-	for (;;) {
-		if (s->comparing) {
-			if (!is_place(s, s->compare_at))
-				return false;
-			if (show_difference(s))
-				return true;
-		} else if (s->change_count) {
-			if (!is_place(s, s->changes[s->change_first].at))
-				return false;
-			if (show_change(s))
-				return true;
-		} else if (s->stale) {
-			compare(s);
-		} else {
-			return false;
-		}
-	}
+	if (is_to_compare(s))
+		compare(s);
+	if (s->comparing && show_difference(s))
+		return true;
+	return s->change_count && show_change(s);
 }
 
 /* --- news ------------------------------------------------------------- */
@@ -228,13 +309,17 @@ static void heed(struct session *s)
 	s->unexplained = r <= 0;
 }
 
+/* A socket holds about 85 pieces of news. With that many at once fanout may
+ * have had no place for more, and its word for that may not be here yet. */
+#define BACKLOG 48
+
 /* First the room, then what was said of people, to the last word: who came
  * before a record was written is known before it is delivered. So bells are
  * looked into before what comes after them is taken. */
 static void take(struct session *s)
 {
 	uint64_t count;
-	int news;
+	int news, taken = 0;
 
 	do {
 		if (s->rung && s->next > s->room.count)
@@ -247,8 +332,11 @@ static void take(struct session *s)
 			s->stale = true;
 		if (news & LIVE_CHANGE)
 			bcs_roster_change(s);
+		if (++taken == BACKLOG)
+			s->stale = true;
 	} while (news);
 	s->known = count;
+	s->heard_time = clock_ms();
 }
 
 void bcs_news(struct session *s)

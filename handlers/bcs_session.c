@@ -30,7 +30,7 @@
  *				SIGTERM, when what was asked is answered
  * closing -> ended		all is written; or it takes nothing for 30 s
  *
- * Deadlines: registering 10 s, joining 1 s; a deliver's status
+ * Deadlines: registering 10 s, joining 5 s; a deliver's status
  * PARLANCE_BCS_ACK_TIMEOUT (not while uploading, nor while we pause or work for
  * this client); a frame, or a file, that was begun 30 s without a byte; output
  * 30 s without a byte taken.
@@ -258,24 +258,36 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static int64_t first_deadline(const struct session *s, bool live)
+/* Is it in the lobby? */
+static bool listens(const struct session *s)
+{
+	return s->state >= BCS_JOINING && s->state < BCS_CLOSING;
+}
+
+static int64_t first_deadline(const struct session *s, int64_t news)
 {
 	int64_t t = earlier(ack_deadline(s), input_deadline(s));
 
 	t = earlier(t, earlier(output_deadline(s), s->pause));
 	if (s->state <= BCS_JOINING)
 		t = earlier(t, s->patience);
-	return live ? earlier(t, live_deadline(&s->live)) : t;
+	if (listens(s))
+		t = earlier(t, live_deadline(&s->live));
+	return earlier(t, news);
 }
 
-/* News can wait while nothing can be delivered: they stay in the socket, and
- * where that is full, fanout remembers that there were some. So a client that
- * lags is not woken for. */
-static bool wants_news(const struct session *s)
+/* While nothing can be delivered, news can wait for a moment, but not for so
+ * long that the socket is full: then the place of who comes is lost. */
+#define NEWS_MS 20
+
+/* When news is to be heard: 0 at once, or not before that. */
+static int64_t news_time(const struct session *s)
 {
-	return s->state == BCS_JOINING ||
-	       (s->state > BCS_JOINING && s->state < BCS_CLOSING &&
-		   !s->outstanding && bcs_flushed(s));
+	if (!listens(s))
+		return CLOCK_NEVER;
+	if (s->state == BCS_JOINING || (!s->outstanding && bcs_flushed(s)))
+		return 0;
+	return s->heard_time + NEWS_MS;
 }
 
 enum { IN, OUT, LIVE, FDS };
@@ -325,9 +337,11 @@ static void forgive(struct session *s, int64_t since)
 static void wait(struct session *s, bool busy)
 {
 	struct pollfd fds[FDS];
-	bool live = wants_news(s), deaf = !wants_input(s), heard = false;
-	int64_t until = busy ? 0 : first_deadline(s, live), now = clock_ms();
+	int64_t now = clock_ms(), news = news_time(s), until;
+	bool live = news <= now, deaf = !wants_input(s), heard = false;
 	int r;
+
+	until = busy ? 0 : first_deadline(s, live ? CLOCK_NEVER : news);
 
 	if (s->out_broken && !deaf)
 		until = 0;
@@ -343,7 +357,7 @@ static void wait(struct session *s, bool busy)
 		bcs_close(s);
 	else if (s->fat && clock_ms() - now >= LIMIT_TRIM_MS)
 		bcs_trim(s);
-	if (live && clock_left(live_deadline(&s->live)) == 0)
+	if (listens(s) && clock_left(live_deadline(&s->live)) == 0)
 		bcs_news(s);
 	if (deaf)
 		forgive(s, now);
