@@ -24,6 +24,7 @@ if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
 
 import argparse
 import codecs
+import contextlib
 import glob
 import itertools
 import os
@@ -105,6 +106,21 @@ def cells(char: str) -> int:
 
 def width(text: str) -> int:
     return sum(map(cells, text))
+
+
+def fit(text: str, room: int) -> str:
+    """As much of a text's beginning as so many columns can show."""
+    sums = list(itertools.accumulate(map(cells, text)))
+    return text[:bisect_right(sums, room)]
+
+
+def columns(fd: int) -> int:
+    """How wide a terminal is, without its last column."""
+    try:
+        found = os.get_terminal_size(fd).columns
+    except OSError:
+        found = 0
+    return max((found or 80) - 1, 4)
 
 
 def reason(error: Exception) -> str:
@@ -220,8 +236,8 @@ class Transfer(Message):
         mib = 1024 * 1024
         rate = self.done / mib / max(time.monotonic() - self.since, 0.001)
         share = self.done * 100 // self.size if self.size else 100
-        return (f"{clean(self.name)[:20]} {self.done / mib:.1f} of "
-                f"{self.size / mib:.1f} MiB, {share}%, {rate:.1f} MiB/s")
+        return (f"{share}%, {self.done / mib:.1f} of {self.size / mib:.1f} "
+                f"MiB, {rate:.1f} MiB/s, {clean(self.name)}")
 
     def close(self) -> None:
         if self.fd >= 0:
@@ -305,7 +321,7 @@ class Download(Transfer):
         self.started(size)
         self.received = True
         folder = os.path.dirname(self.path)
-        self.part = os.path.join(folder, 
+        self.part = os.path.join(folder,
                                  f".bcs-{os.getpid()}-{time.time_ns()}.part")
         try:
             self.fd = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_EXCL,
@@ -359,7 +375,8 @@ class Download(Transfer):
     def close(self) -> None:
         super().close()
         if self.part:
-            os.unlink(self.part)
+            with contextlib.suppress(OSError):
+                os.unlink(self.part)
             self.part = ""
 
     def accepted(self, client: Client) -> None:
@@ -639,7 +656,7 @@ class Pipe:
 
     def draw(self, progress: str) -> None:
         if self.draws and (progress or self.drawn):
-            complain(f"\r{progress}\x1b[K")
+            complain(f"\r{fit(progress, columns(2))}\x1b[K")
             self.drawn = bool(progress)
 
     def read(self) -> list[Union[str, Fault]]:
@@ -703,8 +720,7 @@ class Terminal(Pipe):
         mode[3] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
         mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
         termios.tcsetattr(0, termios.TCSADRAIN, mode)
-        room = os.get_terminal_size(1).columns
-        up = self.column // room if room and self.wraps else 0
+        up = self.column // (columns(1) + 1) if self.wraps else 0
         write_all(1, "\x1b[?2004h" + "\x1b[A" * up + self.line())
 
     def leave(self) -> None:
@@ -712,6 +728,8 @@ class Terminal(Pipe):
         if self.saved is None:
             return
         saved, self.saved = self.saved, None
+        if os.tcgetpgrp(0) != os.getpgrp():
+            return  # it is another's by now; and touching it would stop us
         termios.tcsetattr(0, termios.TCSADRAIN, saved)
         end = "\r\n" if self.editor.text else "\r\x1b[J"
         write_all(1, end + "\x1b[?2004l")
@@ -736,11 +754,8 @@ class Terminal(Pipe):
         """Draws the line being typed; never into the last column."""
         if self.saved is None:
             return ""
-        room = os.get_terminal_size(1).columns - 1
-        room = max(room if room > 0 else 79, 4)
-        prompt = f"{self.progress or self.user}> "
-        if width(prompt) > room * 2 // 3:
-            prompt = "> "
+        room = columns(1)
+        prompt = fit(self.progress or self.user, room * 2 // 3 - 2) + "> "
         text, column = self.editor.window(room - width(prompt))
         self.column = column + width(prompt)
         return f"\r{prompt}{text}\x1b[J\r\x1b[{self.column}C"
@@ -886,7 +901,7 @@ class Client:
         self.drawn = now
         progress = self.current.progress()
         if not progress and self.view.interactive and now - self.begun > 1:
-            progress = "(waiting for the server) "
+            progress = "(waiting for the server)"
         self.view.draw(progress)
 
     def signalled(self, signals: Signals) -> None:

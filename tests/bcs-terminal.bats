@@ -305,6 +305,22 @@ send said'
 	types ' line'
 	press Enter
 	await got 'send half a line'
+	# Stopped, it can be ended.
+	local stop pid
+	for stop in STOP TSTP; do
+		press C-l
+		await last_line 'alice>'
+		pid=$(pgrep -f "bcs_client.py.* -p $port ")
+		kill -s "$stop" "$pid"
+		await shows Stopped
+		types 'kill %1'
+		press Enter
+		await test ! -e "/proc/$pid"
+		press C-l Enter
+		await last_line '$'
+		press C-l
+		at_terminal
+	done
 }
 
 @test "an answer that takes long is told of" {
@@ -313,9 +329,9 @@ send said'
 	tell next -
 	types said
 	press Enter
-	await last_line '(waiting for the server) >'
+	await last_line '(waiting for the server)>'
 	types 'next'
-	await last_line '(waiting for the server) > next'
+	await last_line '(waiting for the server)> next'
 	tell status 0
 	await last_line 'alice> next'
 	await shows '^alice: said'
@@ -328,9 +344,9 @@ send said'
 	tell deaf
 	types "/send big"
 	press Enter
-	await shows '^big [0-9.]+ of 64.0 MiB, [0-9]+%, [0-9.]+ MiB/s>'
+	await shows '^[0-9]+%, [0-9.]+ of 64.0 MiB, [0-9.]+ MiB/s,( big)?>'
 	types 'hi'
-	await shows 'MiB/s> hi$'
+	await shows 'MiB/s,( big)?> hi$'
 	tell deliver bob hello
 	await shows '^bob: hello'
 	tell hear
@@ -340,7 +356,7 @@ send said'
 	tell cut 3 ab
 	types '/get thing'
 	press Enter
-	await shows '^thing 0.0 of 0.0 MiB, 66%, 0.0 MiB/s>'
+	await shows '^66%, 0.0 of 0.0 MiB, 0.0 MiB/s, thing>'
 	tell raw c
 	await shows '^\* got thing as thing, 3 bytes'
 	await last_line 'alice>'
