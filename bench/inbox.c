@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -182,9 +183,20 @@ static int sender(const struct bench *b, enum way way)
 	return 0;
 }
 
-/* Messages a second. */
-static double run(struct bench *b, enum way way, int processes)
+/* Of all children that were waited for, in microseconds. */
+static double children_cpu(void)
 {
+	struct rusage u;
+
+	(void)getrusage(RUSAGE_CHILDREN, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+/* Messages a second, and what one costs in microseconds of CPU. */
+static double run(struct bench *b, enum way way, int processes, double *ret_cpu)
+{
+	double cpu = children_cpu();
 	int status, bad = 0;
 	int64_t start;
 
@@ -202,24 +214,25 @@ static double run(struct bench *b, enum way way, int processes)
 		bad |= status;
 	if (bad)
 		exit(1);
+	*ret_cpu = (children_cpu() - cpu) / (double)b->round->sent;
 	return (double)b->round->sent * 1000 / (double)(clock_ms() - start);
 }
 
 static void bench_send(struct bench *b, int processes)
 {
-	double ratio[ROUNDS_MOST] = {0}, rate[WAYS];
+	double ratio[ROUNDS_MOST] = {0}, rate[WAYS], cpu[WAYS];
 	uint64_t worst[WAYS];
 
 	for (uint64_t i = 0; i < b->rounds; i++) {
 		for (enum way w = 0; w < WAYS; w++) {
-			rate[w] = run(b, w, processes);
+			rate[w] = run(b, w, processes, cpu + w);
 			worst[w] = b->round->worst_us / 1000;
 		}
 		ratio[i] = rate[INBOX] / rate[BARE];
-		printf("inbox: %2d senders: inbox %.0f/s worst %ju ms  "
-		       "bare %.0f/s worst %ju ms\n",
-		    processes, rate[INBOX], (uintmax_t)worst[INBOX], rate[BARE],
-		    (uintmax_t)worst[BARE]);
+		printf("inbox: %2d senders: inbox %.0f/s, worst %ju ms, "
+		       "%.0f us CPU; bare %.0f/s, worst %ju ms, %.0f us CPU\n",
+		    processes, rate[INBOX], (uintmax_t)worst[INBOX], cpu[INBOX],
+		    rate[BARE], (uintmax_t)worst[BARE], cpu[BARE]);
 	}
 	printf("inbox: %2d senders: inbox is %.2f of bare (at least 0.7)\n",
 	    processes, median(ratio, b->rounds));
