@@ -20,6 +20,7 @@ setup() {
 
 teardown() {
 	serve_teardown
+	if mountpoint -q small; then umount small; fi
 }
 
 refused() { # refused STATUS TEXT ARGUMENT...
@@ -240,4 +241,64 @@ time=T event=disconnect peer=$peer pid=$(sed -n \
 	await gone "$serve"
 	run -0 cat "$chatlog"
 	assert_output --regexp "^time=[^ ]* event=disconnect peer=uid:$UID pid=[0-9]+ signal=9$"
+}
+
+@test "a handler that is given no open log says so: exit 100" {
+	for fd in x '' 1 77; do
+		PARLANCE_LOG_FD=$fd run -100 "$BUILD/handlers/bcs" </dev/null
+		assert_output --partial PARLANCE_LOG_FD
+	done
+}
+
+# --- what a conversation leaves in it -------------------------------------------
+
+scenario() { # scenario NAME: of tests/bcs_log.py, with the real handler
+	export HOME=$BATS_TEST_TMPDIR
+	[ -e "$BATS_TEST_DIRNAME/bcs.py" ] || skip "tests/bcs.py is to come"
+	run timeout -k 5 $((60 * TEST_SCALE)) \
+		python3 -B "$BATS_TEST_DIRNAME/bcs_log.py" "$1"
+	assert_success
+}
+
+@test "registrations, messages and disconnects are one line each, byte for byte" {
+	scenario lines_of_a_talk
+}
+
+@test "who did not register and what was refused leave no line" {
+	scenario no_other_lines
+}
+
+@test "standard output holds the conversation's lines, standard error all else" {
+	scenario standard_output
+}
+
+@test "a message of 65,535 bytes has one whole line" {
+	scenario longest
+}
+
+@test "many clients at once tear no line" {
+	scenario many
+}
+
+@test "a killed handler's disconnect is told once, known by its peer" {
+	scenario killed
+}
+
+@test "those who are there when the server ends have their disconnects" {
+	scenario drained
+}
+
+@test "a full disk holds up no conversation and leaves no half line" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	mkdir small
+	mount -t tmpfs -o size=1m tmpfs small || skip "needs mount"
+	scenario full_disk
+}
+
+@test "a standard output that nobody reads holds up no conversation" {
+	scenario nobody_reads
+}
+
+@test "a client at an IPv6 address is told by it" {
+	scenario ipv6
 }
