@@ -34,15 +34,17 @@ static bool fails(enum call call)
 	return true;
 }
 
-/* SQLite's own calls come here. */
+/* SQLite's own calls come here. Nobody cuts the power: no sync is needed. */
 int fdatasync(int fd)
 {
-	return fails(SYNCS) ? -1 : (int)syscall(SYS_fdatasync, fd);
+	(void)fd;
+	return fails(SYNCS) ? -1 : 0;
 }
 
 int fsync(int fd)
 {
-	return fails(SYNCS) ? -1 : (int)syscall(SYS_fsync, fd);
+	(void)fd;
+	return fails(SYNCS) ? -1 : 0;
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t len, off64_t offset)
