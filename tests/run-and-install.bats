@@ -30,7 +30,7 @@ teardown() {
 run_start() { # helpers/run in a session of its own, until it listens
 	: >"$out" # of an earlier one
 	# What runs in the background ignores SIGINT, if nobody sees to it.
-	setsid env --default-signal=INT helpers/run hchat=0 bcs=0 "$@" >"$out" 2>"$log" </dev/null 3>&- &
+	setsid env --default-signal=INT helpers/run hchat=0 bcs=0 toychat=0 "$@" >"$out" 2>"$log" </dev/null 3>&- &
 	serve=$!
 	started=("$serve")
 	await up_or_dead
@@ -88,7 +88,7 @@ run_ends() { # run_ends SIGNAL: sent to all of its session, as a terminal does
 	local first=$serve port
 	port=$(sed -n 's/^chatfile at .*://p' "$out")
 	VAR=$BATS_TEST_TMPDIR/other run -111 timeout 20 \
-		helpers/run hchat=0 "chatfile=$port" 3>&-
+		helpers/run hchat=0 bcs=0 toychat=0 "chatfile=$port" 3>&-
 	assert_output --partial "port $port is taken"
 	assert_output --partial "make run PORTS='chatfile=$((port + 1))'"
 	kill "$first"
