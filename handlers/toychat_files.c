@@ -246,7 +246,8 @@ static void reply_list(struct toychat *t, UT_array *names)
 	UT_string reply;
 	long n;
 
-	utarray_sort(names, compare);
+	if (utarray_len(names))
+		utarray_sort(names, compare);
 	utstring_init(&reply);
 	utstring_bincpy(&reply, "filelist", 8);
 	for (char **name = NULL; (name = utarray_next(names, name));) {
