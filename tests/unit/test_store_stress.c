@@ -49,7 +49,7 @@ static int each;
 static int make(void **state)
 {
 	struct people *p = people_new();
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i < USERS; i++) {
 		(void)snprintf(name, sizeof name, "u%d", i);
@@ -89,7 +89,7 @@ static void note_wrong(int r)
  * whether it was sent. */
 static int send_all(struct people *p, int me)
 {
-	char to[8], body[32];
+	char to[16], body[32];
 	int n, r = 0;
 
 	while (r == 0 && (n = shared->next[me]++) < each) {
@@ -107,7 +107,7 @@ static int send_all(struct people *p, int me)
 
 struct senders {
 	int count;
-	char name[USERS][8];
+	char name[USERS][16];
 };
 
 static int add_sender(void *arg, const char *from, uint64_t count)
