@@ -162,6 +162,7 @@ static int64_t patience(void)
 int main(int argc, char **argv)
 {
 	static struct chat c;
+	int64_t silence;
 	int fd, status;
 
 	(void)setlocale(LC_ALL, "");
@@ -170,9 +171,10 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	read_options(&c, argc, argv);
+	silence = patience();
 	fd = connect_or_die(&c.target);
 	c.since = clock_ms();
-	if (link_init(&c.link, fd, -1, patience()) < 0)
+	if (link_init(&c.link, fd, -1, silence) < 0)
 		return EXIT_LOST;
 	c.terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	status = c.terminal ? terminal_run(&c) : pipe_run(&c);

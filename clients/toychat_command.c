@@ -294,7 +294,7 @@ static int run_upload(struct chat *c, char *rest)
 {
 	char at[PATH_MAX];
 	struct toychat_command reply;
-	struct refusal refusal;
+	struct refusal refusal = {0};
 	int r =
 	    transfer_upload(c, expand(rest, at, sizeof at), &reply, &refusal);
 
@@ -327,7 +327,7 @@ static int run_download(struct chat *c, char *rest)
 	    expand(rest[len] ? rest + len + 1 : "", at, sizeof at);
 	bool replace = may_replace(c, name, path);
 	struct toychat_command reply;
-	struct refusal refusal;
+	struct refusal refusal = {0};
 	uint64_t length;
 	int r = transfer_download(
 	    c, name, path, replace, &reply, &length, &refusal);

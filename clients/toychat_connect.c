@@ -138,7 +138,7 @@ int target_connect(struct target *t)
 int target_connect_default(struct target *t)
 {
 	static char own[PATH_MAX];
-	struct state_error none;
+	struct state_error none = {0};
 	bool named = getenv("RUNTIME_DIRECTORY") != NULL;
 	int fd;
 

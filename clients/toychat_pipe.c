@@ -136,7 +136,7 @@ static int run(struct chat *c, char *line, size_t len)
 {
 	static char command[TOYCHAT_COMMAND_MAX + 2];
 	struct toychat_command reply = {0};
-	struct refusal refusal;
+	struct refusal refusal = {0};
 	char *up = argument_of(line, len, "upload");
 	char *down = argument_of(line, len, "download");
 	int r;

@@ -351,6 +351,8 @@ static char *next_line(struct ui *ui)
 		ui->decoder = (mbstate_t){0};
 		line = el_gets(ui->editor, &n);
 	} while (!line && ui->dropped && !ui->chat->ending);
+	if (!line && !ui->lost && !ui->chat->ending)
+		(void)putchar('\n');
 	if (!line)
 		return NULL;
 	copy = strdup(line);

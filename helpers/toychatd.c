@@ -51,7 +51,7 @@ static void find_default(void)
 {
 	char **before = copy_environment();
 	struct settings_error wrong;
-	struct state_error none;
+	struct state_error none = {0};
 	char runtime[PATH_MAX], here[PATH_MAX];
 	int n;
 

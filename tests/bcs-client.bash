@@ -4,27 +4,16 @@
 # Names set here are for the tests.
 # shellcheck disable=SC2034
 
-# Waits until a command succeeds, at most 15 seconds.
-await() {
-	local until=$((SECONDS + 15))
-	until "$@"; do
-		[ "$SECONDS" -lt "$until" ] || fail "in vain: $*
-$(screen 2>&1)
-$(cat "$got" 2>&1)"
-		read -rt 0.02 <> <(:) || true
-	done
-}
+load terminal
 
 client_setup() {
-	export HOME=$BATS_TEST_TMPDIR LC_ALL=C.UTF-8
-	unset TMUX STY XTERM_VERSION
+	terminal_setup
 	cd "$BATS_TEST_TMPDIR" || exit 1
 	pids=() got=/dev/null
-	terminal=(tmux -u -S "$BATS_TEST_TMPDIR/tmux" -f /dev/null)
 }
 
 client_teardown() {
-	"${terminal[@]}" kill-server 2>/dev/null || true
+	terminal_teardown
 	local pid
 	for pid in "${pids[@]}"; do
 		kill "$pid" 2>/dev/null || true
@@ -87,50 +76,9 @@ hears() { # hears LINE: it stands in the client's output
 
 # --- a terminal --------------------------------------------------------------
 
-screen() { # what is on it
-	"${terminal[@]}" capture-pane -p
-}
-
-shows() { # shows PATTERN: one of its lines
-	screen | grep -qE -- "$1"
-}
-
-last_line() { # last_line TEXT: the last line on it that is not empty
-	[ "$(screen | grep . | tail -n 1)" = "$1" ]
-}
-
-column() { # column N: the cursor is there, from 0 on
-	[ "$("${terminal[@]}" display -p '#{cursor_x}')" = "$1" ]
-}
-
-press() { # press KEY...: C-a, Left, Enter and the like
-	"${terminal[@]}" send-keys "$@"
-}
-
-types() { # types TEXT
-	"${terminal[@]}" send-keys -l "$1"
-}
-
-shell() { # a shell at a terminal
-	"${terminal[@]}" new-session -d -x 60 -y 16 \
-		"PS1='$ ' HISTFILE= exec bash --norc --noprofile -i" 3>&-
-	await last_line '$'
-}
-
 at_terminal() { # at_terminal [OPTION]...: alice sits there
 	[ -S "$BATS_TEST_TMPDIR/tmux" ] || shell
 	types "clear; $BUILD/bin/bcs_client.py -h 127.0.0.1 -p $port -u alice $*"
 	press Enter
 	await last_line 'alice>'
-}
-
-# The shell has the terminal again, and it is as it was.
-ended() { # ended STATUS
-	# Whoever hangs up first, the prompt comes last.
-	await last_line '$'
-	# shellcheck disable=SC2016 # it is for the shell there
-	types 'echo ended $?, $(stty -a | grep -oE "[-]?(icanon|echo|iexten)\b")'
-	press Enter
-	await shows '^ended'
-	screen | grep -qxF "ended $1, icanon iexten echo" || fail "$(screen)"
 }
