@@ -304,7 +304,7 @@ DEPS_CHECK = bats bats-assert libcmocka-dev clang llvm libclang-rt-14-dev \
 	clang-format cppcheck shellcheck curl netcat-openbsd socat sqlite3 \
 	strace python3 pyflakes3 procps util-linux e2fsprogs libfuse3-dev fuse3 \
 	mandoc tmux iproute2 chromium chromium-driver python3-selenium npm
-DEPS_BENCH = nginx-light ucspi-tcp valgrind
+DEPS_BENCH = nginx-light ngircd ucspi-tcp valgrind
 
 .PHONY: deps deps-check
 deps: ## install what building needs (Debian)
