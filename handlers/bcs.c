@@ -50,19 +50,6 @@ static struct sandbox_rule rules[] = {
 
 #define FILES_RULE (sizeof rules / sizeof rules[0] - 2)
 
-static void log_repair(
-    void *arg, const char *room, const char *lost, uint64_t bytes)
-{
-	struct log_line line;
-
-	(void)arg;
-	log_begin(&line, LOG_ERR, "repair");
-	log_string(&line, "room", room);
-	log_string(&line, "lost", lost);
-	log_number(&line, "bytes", (int64_t)bytes);
-	log_end(&line);
-}
-
 static void init(struct session *s)
 {
 	s->name = "";
@@ -79,10 +66,7 @@ static void load(struct session *s)
 	int r;
 
 	start_load(&s->start, "bcs");
-	r = rooms_open(&s->rooms, &s->start.state);
-	if (r < 0)
-		log_die("rooms", r);
-	s->rooms.notice = log_repair;
+	start_rooms(&s->start, &s->rooms);
 	r = present_open(&s->present, &s->start.state);
 	if (r < 0)
 		log_die("present", r);

@@ -26,8 +26,6 @@
  */
 #include "toychat.h"
 
-#include <errno.h>
-
 #include "lib/log.h"
 
 static const char help[] =
@@ -38,35 +36,17 @@ static const char help[] =
 
 #define ALL (SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE)
 
-static void log_repair(
-    void *arg, const char *room, const char *lost, uint64_t bytes)
-{
-	struct log_line line;
-
-	(void)arg;
-	log_begin(&line, LOG_ERR, "repair");
-	log_string(&line, "room", room);
-	log_string(&line, "lost", lost);
-	log_number(&line, "bytes", (int64_t)bytes);
-	log_end(&line);
-}
-
 static void open_shared(struct toychat *t)
 {
-	const struct settings *settings = &t->start.settings;
-	int r = rooms_open(&t->rooms, &t->start.state);
+	int r;
 
-	if (r < 0)
-		log_die("rooms", r);
-	t->rooms.notice = log_repair;
+	start_rooms(&t->start, &t->rooms);
+	start_files(&t->start, &t->files);
 	store_init(&t->store, &t->start.state);
 	r = auth_init(
-	    &t->auth, &t->start.state, &t->store, settings->hash_slots);
+	    &t->auth, &t->start.state, &t->store, t->start.settings.hash_slots);
 	if (r < 0)
 		log_die("auth", r);
-	r = files_open(&t->files, &t->start.state, settings);
-	if (r < 0)
-		log_die("files", r);
 }
 
 static void confine(struct toychat *t)

@@ -33,8 +33,7 @@ struct toychat {
 
 	/* Who is logged in. */
 	bool in;
-	int64_t me; /* store_user.id */
-	char name[LIMIT_NAME + 1];
+	struct store_user me; /* as it was then */
 	unsigned failures; /* failed log-ins of this connection, in a row */
 
 	/* Input: data[at, have) is still to be looked at. */
@@ -63,8 +62,9 @@ void toychat_ok(struct toychat *);
 void toychat_fail(struct toychat *, const char *text);
 void toychat_reply(struct toychat *, const char *, size_t); /* CRLF included */
 
-/* Answers -errno of store.h, room.h or lobby.h, and logs what is the system's
- * fault. -EPERM, an account that was shut meanwhile, ends being logged in. */
+/* What -errno of store.h, room.h or lobby.h is answered; logs what is the
+ * system's fault. -EPERM, an account that was shut meanwhile, logs out. */
+const char *toychat_trouble(struct toychat *, const char *what, int error);
 void toychat_failed(struct toychat *, const char *what, int error);
 
 /* The lobby, opened or looked at: 0 or -errno of room.h. */
@@ -75,8 +75,12 @@ int toychat_lobby(struct toychat *);
 /* Checks a command and does what it says. */
 void toychat_command(struct toychat *, const struct toychat_command *);
 
-/* Is the account still there? If not, that was answered. */
-bool toychat_still_in(struct toychat *);
+/* Ends being logged in: the time to log in again begins. */
+void toychat_leave(struct toychat *);
+
+/* Is it still the account that logged in, not deleted or disabled since, its
+ * password the same? 0, -EPERM, -errno. */
+int toychat_still_in(struct toychat *);
 
 /* --- toychat_inbox.c --- */
 

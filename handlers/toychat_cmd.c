@@ -16,35 +16,35 @@
 #include "lib/parse.h"
 #include "lib/password.h"
 
-static const char not_in[] = "must be logged in";
-static const char taken[] = "username already registered";
-
 /* --- who -------------------------------------------------------------- */
 
 static void enter(struct toychat *t, const struct store_user *user)
 {
 	t->in = true;
-	t->me = user->id;
-	memcpy(t->name, user->name, sizeof t->name);
+	t->me = *user;
 	t->login_deadline = CLOCK_NEVER;
 	t->failures = 0;
+	toychat_ok(t);
 }
 
-static void leave(struct toychat *t)
+void toychat_leave(struct toychat *t)
 {
 	t->in = false;
 	t->login_deadline = clock_in(LIMIT_LOGIN_MS);
 }
 
-bool toychat_still_in(struct toychat *t)
+int toychat_still_in(struct toychat *t)
 {
-	struct store_user user;
-	int r = store_user_find(&t->store, t->name, strlen(t->name), &user);
+	const struct store_user *me = &t->me;
+	struct store_user now;
+	int r = store_user_find(&t->store, me->name, strlen(me->name), &now);
 
-	if (r == 0 && user.id == t->me && !user.deleted && !user.disabled)
-		return true;
-	toychat_failed(t, "login", r == 0 || r == -ENOENT ? -EPERM : r);
-	return false;
+	if (r < 0)
+		return r == -ENOENT ? -EPERM : r;
+	return now.id == me->id && !now.deleted && !now.disabled &&
+		       strcmp(now.password, me->password) == 0
+		   ? 0
+		   : -EPERM;
 }
 
 /* --- login, logout ---------------------------------------------------- */
@@ -74,29 +74,25 @@ static void act_login(struct toychat *t, const struct slice *fields)
 {
 	struct slice name = fields[0], password = fields[1];
 	int64_t since = clock_ms();
-	char found[LIMIT_NAME + 1];
 	struct store_user user;
-	int r = auth_check(&t->auth, t->start.source, name.data, name.len,
-	    password.data, password.len, found);
+	/* Before the check: a password that changes meanwhile is noticed. */
+	int r = store_user_find(&t->store, name.data, name.len, &user);
 
-	if (r == 0) {
-		refuse_login(t, name, since);
-		return;
-	}
-	if (r == 1)
-		r = store_user_find(&t->store, found, strlen(found), &user);
-	if (r < 0) {
+	if (r == 0 || r == -ENOENT)
+		r = auth_check(&t->auth, t->start.source, name.data, name.len,
+		    password.data, password.len, NULL);
+	if (r < 0)
 		toychat_failed(t, "login", r);
-		return;
-	}
-	enter(t, &user);
-	toychat_ok(t);
+	else if (r == 0)
+		refuse_login(t, name, since);
+	else
+		enter(t, &user);
 }
 
 static void act_logout(struct toychat *t, const struct slice *fields)
 {
 	(void)fields;
-	leave(t);
+	toychat_leave(t);
 	toychat_ok(t);
 }
 
@@ -173,19 +169,15 @@ static void act_register(struct toychat *t, const struct slice *fields)
 		return;
 	}
 	r = add(t, fields[0], fields[1]);
-	if (r == -EEXIST || r == -EADDRINUSE) {
-		toychat_fail(t, taken);
-		return;
-	}
 	if (r == 0)
 		r = store_user_find(
 		    &t->store, fields[0].data, fields[0].len, &user);
-	if (r < 0) {
+	if (r == -EEXIST || r == -EADDRINUSE)
+		toychat_fail(t, "username already registered");
+	else if (r < 0)
 		toychat_failed(t, "register", r);
-		return;
-	}
-	enter(t, &user);
-	toychat_ok(t);
+	else
+		enter(t, &user);
 }
 
 /* --- the table -------------------------------------------------------- */
@@ -227,7 +219,7 @@ static const char *wrong(const struct toychat *t, const struct entry *e,
 	if (!e)
 		return "no such command";
 	if (t->in != e->in)
-		return e->in ? not_in : "must not be logged in";
+		return e->in ? "must be logged in" : "must not be logged in";
 	if (!e->act || toychat_fields(command, fields, e->fields,
 			   e->last_may_be_empty) < 0)
 		return "wrong number of fields";
@@ -241,14 +233,19 @@ void toychat_command(struct toychat *t, const struct toychat_command *command)
 	const struct entry *entry = find(command->word);
 	struct slice fields[TOYCHAT_FIELDS];
 	const char *error;
+	int r = 0;
 
 	if (command->counted) {
 		toychat_upload(t, command);
 		return;
 	}
 	error = wrong(t, entry, command, fields);
+	if (!error && entry->in)
+		r = toychat_still_in(t);
 	if (error)
 		toychat_fail(t, error);
+	else if (r < 0)
+		toychat_failed(t, entry->word, r);
 	else
 		entry->act(t, fields);
 }

@@ -31,6 +31,11 @@ static bool has_space(const char *name, size_t len)
 
 /* --- upload ----------------------------------------------------------- */
 
+/* What is refused is read past, if it is not longer than this. */
+#define READ_PAST (UINT64_C(4) << 30)
+
+static const char bad_length[] = "invalid length field of upload message";
+
 /* An upload that is coming in. */
 struct incoming {
 	struct upload file;
@@ -89,21 +94,24 @@ static bool start(struct toychat *t, struct incoming *in,
 {
 	struct slice name;
 	uint64_t length;
+	int r = t->in ? toychat_still_in(t) : 0;
 
 	if (!t->in)
 		in->error = "must be logged in";
+	else if (r < 0)
+		in->error = toychat_trouble(t, "upload", r);
 	if (toychat_counted(command, &name, &length) < 0) {
 		toychat_payload_drop(&in->payload);
 		if (!in->error)
-			in->error = "invalid length field of upload message";
+			in->error = bad_length;
 		return true;
 	}
 	toychat_payload_init(&in->payload, length);
-	if (!in->error && (length > UINT32_MAX || toychat_still_in(t)))
+	if (!in->error && length > READ_PAST)
+		in->error = "file too large";
+	if (!in->error)
 		begin(t, in, name, length);
-	else if (!in->error)
-		in->answered = true; /* by toychat_still_in() */
-	return length <= UINT32_MAX;
+	return length <= READ_PAST;
 }
 
 static void answer(struct toychat *t, struct incoming *in)
@@ -139,6 +147,14 @@ static enum toychat_end take(struct toychat *t, struct incoming *in)
 	return end;
 }
 
+/* A stranger has no longer for it than to log in. */
+static int64_t next_byte(const struct toychat *t)
+{
+	int64_t deadline = clock_in(LIMIT_STALL_MS);
+
+	return deadline < t->login_deadline ? deadline : t->login_deadline;
+}
+
 /* Reads to the end: TOYCHAT_MORE if that does not come. */
 static enum toychat_end read_all(struct toychat *t, struct incoming *in)
 {
@@ -147,13 +163,12 @@ static enum toychat_end read_all(struct toychat *t, struct incoming *in)
 	while (end == TOYCHAT_MORE) {
 		if (toychat_payload_is_bad(&in->payload)) {
 			if (!in->error)
-				in->error = "invalid length field of upload "
-					    "message";
+				in->error = bad_length;
 			upload_release(&in->file);
 			/* Who understated a length waits for this. */
 			answer(t, in);
 		}
-		if (toychat_read(t, clock_in(LIMIT_STALL_MS), IO_BUSY) <= 0)
+		if (toychat_read(t, next_byte(t), IO_BUSY) <= 0)
 			break;
 		end = take(t, in);
 	}
@@ -166,13 +181,13 @@ static int announce(struct toychat *t, const char *file)
 	char text[FILES_TEXT], keys[FILES_KEYS];
 	struct room_post post = {.body = text,
 	    .newline = true,
-	    .author = t->name,
+	    .author = t->me.name,
 	    .door = t->start.door,
 	    .keys = keys};
 	struct room_posted posted;
 	int r = toychat_lobby(t);
 
-	files_announce(t->name, file, text, keys);
+	files_announce(t->me.name, file, text, keys);
 	post.body_len = strlen(text);
 	return r < 0 ? r : room_append(&t->lobby, &post, &posted);
 }
@@ -198,10 +213,7 @@ void toychat_upload(struct toychat *t, const struct toychat_command *command)
 	struct incoming in = {.file = {.fd = -1}};
 
 	if (!start(t, &in, command)) {
-		if (!in.error)
-			in.error = "file too large";
 		answer(t, &in);
-		upload_release(&in.file);
 		t->close = true;
 		t->status = 1;
 		return;
@@ -213,7 +225,7 @@ void toychat_upload(struct toychat *t, const struct toychat_command *command)
 		break;
 	case TOYCHAT_MALFORMED:
 		if (!in.error)
-			in.error = "invalid length field of upload message";
+			in.error = bad_length;
 		answer(t, &in);
 		break;
 	case TOYCHAT_WHOLE:

@@ -38,7 +38,7 @@ static int send_to_all(struct toychat *t, struct slice message)
 	struct room_post post = {.body = stored,
 	    .body_len = text_escape(stored, message.data, message.len),
 	    .newline = true,
-	    .author = t->name,
+	    .author = t->me.name,
 	    .door = t->start.door,
 	    .keys = ""};
 	struct room_posted posted;
@@ -57,14 +57,11 @@ void toychat_send(struct toychat *t, const struct slice *fields)
 		toychat_fail(t, error);
 		return;
 	}
-	if (parse_is(to.data, to.len, "*")) {
-		if (!toychat_still_in(t))
-			return;
+	if (parse_is(to.data, to.len, "*"))
 		r = send_to_all(t, message);
-	} else {
-		r = inbox_send(&t->store, t->me, to.data, to.len, message.data,
-		    message.len);
-	}
+	else
+		r = inbox_send(&t->store, t->me.id, to.data, to.len,
+		    message.data, message.len);
 	if (r == -ENOENT)
 		toychat_fail(t, "recipient does not exist");
 	else if (r < 0)
@@ -96,11 +93,11 @@ void toychat_checkinbox(struct toychat *t, const struct slice *fields)
 	utstring_init(&reply);
 	utstring_bincpy(&reply, "inbox", 5);
 	if (r == 0)
-		r = lobby_unread(&t->store, &t->lobby, t->me, &unread);
+		r = lobby_unread(&t->store, &t->lobby, t->me.id, &unread);
 	if (r == 0 && unread)
 		(void)add_entry(&reply, "*", unread);
 	if (r == 0)
-		r = inbox_each(&t->store, t->me, add_entry, &reply);
+		r = inbox_each(&t->store, t->me.id, add_entry, &reply);
 	utstring_bincpy(&reply, TOYCHAT_CRLF, 2);
 	if (r < 0)
 		toychat_failed(t, "checkinbox", r);
@@ -132,7 +129,7 @@ static void recv_direct(struct toychat *t, struct slice from)
 {
 	struct inbox_message message;
 	char when[CLOCK_TEXT];
-	int r = inbox_take(&t->store, t->me, from.data, from.len, &message);
+	int r = inbox_take(&t->store, t->me.id, from.data, from.len, &message);
 
 	if (r == -ENOENT) {
 		toychat_fail(t, "user does not exist");
@@ -180,7 +177,7 @@ static void recv_lobby(struct toychat *t)
 	int r = toychat_lobby(t);
 
 	if (r == 0)
-		r = lobby_take(&t->store, &t->lobby, t->me, &message);
+		r = lobby_take(&t->store, &t->lobby, t->me.id, &message);
 	if (r == -ENODATA)
 		toychat_fail(t, "no messages from user");
 	else if (r < 0)

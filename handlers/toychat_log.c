@@ -78,7 +78,7 @@ static void begin(
 {
 	log_begin_in(line, line_data, sizeof line_data, LOG_INFO, event);
 	if (t->in)
-		log_string(line, "user", t->name);
+		log_string(line, "user", t->me.name);
 }
 
 void toychat_log_received(

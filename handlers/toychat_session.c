@@ -42,7 +42,7 @@ static const struct {
     {EFBIG, "storage full"},
 };
 
-void toychat_failed(struct toychat *t, const char *what, int error)
+const char *toychat_trouble(struct toychat *t, const char *what, int error)
 {
 	const char *text = "storage failed";
 	struct log_line line;
@@ -51,14 +51,18 @@ void toychat_failed(struct toychat *t, const char *what, int error)
 		if (failures[i].error == -error)
 			text = failures[i].text;
 	if (error == -EPERM) {
-		t->in = false;
-		t->login_deadline = clock_in(LIMIT_LOGIN_MS);
+		toychat_leave(t);
 	} else {
 		log_begin(&line, error == -EBUSY ? LOG_WARNING : LOG_ERR, what);
 		log_errno(&line, error);
 		log_end(&line);
 	}
-	toychat_fail(t, text);
+	return text;
+}
+
+void toychat_failed(struct toychat *t, const char *what, int error)
+{
+	toychat_fail(t, toychat_trouble(t, what, error));
 }
 
 int toychat_lobby(struct toychat *t)

@@ -11,27 +11,12 @@
 
 /* --- start ------------------------------------------------------------ */
 
-static void log_repair(
-    void *arg, const char *room, const char *lost, uint64_t bytes)
-{
-	struct log_line line;
-
-	(void)arg;
-	log_begin(&line, LOG_ERR, "repair");
-	log_string(&line, "room", room);
-	log_string(&line, "lost", lost);
-	log_number(&line, "bytes", (int64_t)bytes);
-	log_end(&line);
-}
-
 static void open_shared(struct http_door *d, const char *name)
 {
 	const char *trusted = d->start.settings.trusted_proxies;
-	int r = rooms_open(&d->rooms, &d->start.state);
+	int r;
 
-	if (r < 0)
-		log_die("rooms", r);
-	d->rooms.notice = log_repair;
+	start_rooms(&d->start, &d->rooms);
 	store_init(&d->store, &d->start.state);
 	r = auth_init(
 	    &d->auth, &d->start.state, &d->store, d->start.settings.hash_slots);

@@ -29,8 +29,13 @@ struct start {
 };
 
 struct files;
+struct rooms;
 
 void start_load(struct start *, const char *door);
+
+/* For doors that have to do with rooms, once loaded: opens their folders
+ * (room.h), and logs repairs that take place later. */
+void start_rooms(const struct start *, struct rooms *ret);
 
 /* For doors that have to do with uploads, once loaded: opens their folder
  * (files.h). That one named by PARLANCE_FILES cannot be opened is a fault of
