@@ -1,10 +1,10 @@
 /*
  * What the parts of the bcs door share: bcs.c (start), bcs_session.c (the
- * table of states and messages, the loop), bcs_bytes.c (input and output),
- * bcs_register.c (names), bcs_send.c (messages in), bcs_deliver.c (what goes
- * out, in which order), bcs_record.c (records as delivers), bcs_roster.c (who
- * is there), bcs_transfer.c (files), bcs_names.c (a set of names) and
- * bcs_wire.c (frames).
+ * table of states and messages), bcs_loop.c (the loop, deadlines), bcs_bytes.c
+ * (input and output), bcs_register.c (names), bcs_send.c (messages in),
+ * bcs_deliver.c (what goes out, in which order), bcs_record.c (records as
+ * delivers), bcs_roster.c (who is there), bcs_transfer.c (files), bcs_names.c
+ * (a set of names) and bcs_wire.c (frames).
  *
  * Nothing here waits but bcs_serve()'s one loop, and what must: an append for
  * the room's lock and the disk, a subscription for fanout's answer.
@@ -99,6 +99,7 @@ struct session {
 	bool out_status; /* a status is among them */
 	bool out_broken; /* nobody reads any more */
 	int64_t out_time; /* when something went */
+	uint64_t out_total; /* bytes that went */
 	size_t out_file; /* the download's contents go behind this byte */
 	struct {
 		int fd; /* -1: none */
@@ -131,6 +132,7 @@ struct session {
 	bool outstanding; /* a deliver without its status */
 	bool unsent; /* ... of which something is still in `out` */
 	int64_t ack_by;
+	uint64_t taken; /* of out_total, when the status was due last */
 	struct {
 		bool begun; /* record `next` is delivered piece by piece */
 		bool line; /* the next piece begins a line */
@@ -157,10 +159,18 @@ struct session {
 	char record[BCS_RECORD];
 };
 
-/* --- bcs_session.c --- */
+/* --- bcs_loop.c --- */
 
 /* Serves the client to its end; returns the exit status. */
 int bcs_serve(struct session *);
+
+/* --- bcs_session.c --- */
+
+/* Are requests looked at, and is there a place for the answer? */
+bool bcs_is_asked(const struct session *);
+
+/* Takes the next request, if there is one. False: nothing is to be done now. */
+bool bcs_request(struct session *);
 
 /* No more requests; what is written goes out, then it ends. */
 void bcs_close(struct session *);

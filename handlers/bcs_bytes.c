@@ -126,6 +126,7 @@ void bcs_flush(struct session *s)
 		broken(s);
 		return;
 	}
+	s->out_total += (uint64_t)n;
 	s->out_time = clock_ms();
 	if (bcs_flushed(s))
 		flushed(s);

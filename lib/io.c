@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -299,6 +301,15 @@ ssize_t io_send_file_now(
 	most = most < sizeof copy ? most : sizeof copy;
 	n = io_pread(file, copy, most, offset);
 	return n < 0 ? n : write_once(c, copy, most);
+}
+
+size_t io_untaken(const struct client *c)
+{
+	int bytes = 0;
+
+	if (!c->socket || ioctl(c->out, SIOCOUTQ, &bytes) < 0 || bytes < 0)
+		return 0;
+	return (size_t)bytes;
 }
 
 void io_linger(struct client *c)

@@ -76,6 +76,10 @@ ssize_t io_write_now(struct client *, const void *, size_t);
 ssize_t io_send_file_now(
     struct client *, int file, uint64_t offset, uint64_t len);
 
+/* Bytes that were written to a socket and that the peer has not taken yet; 0
+ * where that is not known. */
+size_t io_untaken(const struct client *);
+
 /* Says that no more will come, then reads and drops what the client still
  * sends, for a moment, so that the answer is not lost to a reset. */
 void io_linger(struct client *);

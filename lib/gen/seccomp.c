@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -119,6 +121,13 @@ static int add_fcntl(scmp_filter_ctx ctx)
 	return r;
 }
 
+/* How much a socket's peer has not taken yet, and nothing else. */
+static int add_ioctl(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, CALL(ioctl), 1,
+	    SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ));
+}
+
 static int filter_build(scmp_filter_ctx ctx)
 {
 	int r = add_each(
@@ -131,6 +140,8 @@ static int filter_build(scmp_filter_ctx ctx)
 		r = add_conditional(ctx);
 	if (r == 0)
 		r = add_fcntl(ctx);
+	if (r == 0)
+		r = add_ioctl(ctx);
 	/* A binary tree over the call's number instead of a long list. */
 	if (r == 0)
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
