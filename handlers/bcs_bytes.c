@@ -220,5 +220,11 @@ void bcs_trim(struct session *s)
 	give_back(s->in, s->in_len, sizeof s->in);
 	give_back(s->out, s->out_len, sizeof s->out);
 	give_back(s->record, 0, sizeof s->record);
+	give_back((char *)s->changes, s->change_count * sizeof s->changes[0],
+	    sizeof s->changes);
+	if (s->own_count == 0) {
+		s->own_first = 0;
+		give_back((char *)s->own, 0, sizeof s->own);
+	}
 	s->fat = false;
 }

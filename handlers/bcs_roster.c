@@ -131,6 +131,7 @@ static void add(struct session *s, bool joined, uint64_t at, const char *name)
 		if (c->at > at && strcmp(c->name, name) == 0)
 			c->at = at;
 	}
+	s->fat |= s->change_count * sizeof *c > 4096;
 	c = &s->changes[s->change_count++];
 	c->joined = joined;
 	c->at = at;

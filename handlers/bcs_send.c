@@ -115,7 +115,7 @@ static void store(struct session *s, struct slice text)
 	size_t len = text_escape(s->record, text.data, text.len);
 	int r = bcs_post(s, s->record, len, "");
 
-	s->fat = true;
+	s->fat |= len > 2048 || s->own_first > 512;
 	if (r < 0) {
 		bcs_status(s, BCS_STORAGE, "%s", bcs_failure(r));
 		return;
