@@ -164,16 +164,17 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 
 # --- generated at build time -------------------------------------------------
 
-# The seccomp filter, compiled with libseccomp here so that no handler needs it.
+# The seccomp filters, compiled with libseccomp here so that no handler needs it.
 $(BUILD)/lib/gen/seccomp: lib/gen/seccomp.c
 	@mkdir -p $(@D)
 	$(CC) $(OURS) $(CFLAGS) -o $@ $< -lseccomp
 
-$(BUILD)/gen/seccomp_filter.h: $(BUILD)/lib/gen/seccomp
+$(BUILD)/gen/seccomp_%.h: $(BUILD)/lib/gen/seccomp
 	@mkdir -p $(@D)
-	$< > $@.new && mv $@.new $@
+	$< $* > $@.new && mv $@.new $@
 
-$(BUILD)/lib/sandbox.o: $(BUILD)/gen/seccomp_filter.h
+$(BUILD)/lib/sandbox.o: $(foreach f,handler template child,\
+	$(BUILD)/gen/seccomp_$f.h)
 
 # The schema as C strings, one a version.
 $(BUILD)/gen/schema.h: lib/schema.sql Makefile

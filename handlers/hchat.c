@@ -56,6 +56,7 @@ static const struct sandbox_rule rules[] = {
     {SANDBOX_RUNTIME, "failed", SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE},
     {SANDBOX_RUNTIME, "auth", SANDBOX_WRITE | SANDBOX_MAKE},
     {SANDBOX_RUNTIME, "slots", SANDBOX_WRITE | SANDBOX_MAKE},
+    {SANDBOX_RUNTIME, "rate", SANDBOX_READ | SANDBOX_WRITE},
 };
 
 /* One more names the uploads, and one is the end. */

@@ -30,7 +30,7 @@
 	"X-Content-Type-Options: nosniff\r\n"                                  \
 	"Referrer-Policy: no-referrer\r\n"
 
-#define HCHAT_RULES 10
+#define HCHAT_RULES 11
 
 /* Parts of a path that a route leaves open, besides the room. */
 #define HCHAT_PARTS 2

@@ -63,6 +63,7 @@ static void confine(struct toychat *t)
 		SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE},
 	    {SANDBOX_RUNTIME, "auth", SANDBOX_WRITE | SANDBOX_MAKE},
 	    {SANDBOX_RUNTIME, "slots", SANDBOX_WRITE | SANDBOX_MAKE},
+	    {SANDBOX_RUNTIME, "rate", SANDBOX_READ | SANDBOX_WRITE},
 	    {SANDBOX_RUNTIME, "present", SANDBOX_READ},
 	    files_rule(&t->start.settings, ALL | SANDBOX_LIST),
 	    {SANDBOX_NONE, NULL, 0},

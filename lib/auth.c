@@ -29,7 +29,7 @@ _Static_assert(AUTH_KEY_BYTES == crypto_generichash_KEYBYTES, "one key");
 
 static void reset(struct auth *auth)
 {
-	auth->rate.fd = auth->cache = auth->slots = -1;
+	auth->cache = auth->slots = -1;
 	sodium_memzero(auth->key, sizeof auth->key);
 }
 
@@ -56,7 +56,6 @@ int auth_init(struct auth *auth, const struct state *state, struct store *store,
 
 void auth_release(struct auth *auth)
 {
-	rate_close(&auth->rate);
 	if (auth->cache >= 0)
 		(void)close(auth->cache);
 	if (auth->slots >= 0)

@@ -16,8 +16,8 @@
  * password take effect at once, since the account is looked up each time.
  *
  * Locks RUNTIME_DIRECTORY/slots/N (flock) while it hashes. In a sandbox it
- * needs, besides what store.h says, MAKE and WRITE in auth/ and in slots/;
- * auth_init() comes before.
+ * needs, besides what store.h says, MAKE and WRITE in auth/ and in slots/, and
+ * what rate.h says; auth_init() comes before.
  *
  * Never logs; passwords are wiped from its own memory.
  */

@@ -30,7 +30,7 @@ void http_door_open(struct http_door *d, const char *name,
     const struct sandbox_rule *rules, void (*before)(struct http_door *),
     char *body, size_t body_cap)
 {
-	const char *peer = getenv("REMOTE_ADDR");
+	const char *peer;
 
 	start_load(&d->start, name);
 	open_shared(d, name);
@@ -38,6 +38,7 @@ void http_door_open(struct http_door *d, const char *name,
 		before(d);
 	start_confine(&d->start, rules);
 	start_client(&d->start, 0, 1);
+	peer = getenv("REMOTE_ADDR");
 	d->proxied = peer && proxies_match(&d->proxies, peer, strlen(peer));
 	http_init(&d->http, &d->start.client, body, body_cap);
 	d->http.common = "Cache-Control: no-cache\r\n"

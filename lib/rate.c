@@ -54,18 +54,29 @@ struct probe {
 
 /* --- the table ----------------------------------------------------- */
 
-int rate_open(struct rate *rate, const struct state *state)
+static int table_open(const struct rate *rate)
 {
-	rate->fd = openat(state->runtime, "rate",
+	int fd = openat(rate->folder, "rate",
 	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return rate->fd < 0 ? -errno : 0;
+
+	return fd < 0 ? -errno : fd;
 }
 
-void rate_close(struct rate *rate)
+/* And with it the lock. */
+static void table_close(int fd)
 {
-	if (rate->fd >= 0)
-		(void)close(rate->fd);
-	rate->fd = -1;
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+int rate_open(struct rate *rate, const struct state *state)
+{
+	int fd;
+
+	rate->folder = state->runtime;
+	fd = table_open(rate);
+	table_close(fd);
+	return fd < 0 ? fd : 0;
 }
 
 static int table_begin(int fd, struct header *ret)
@@ -131,7 +142,7 @@ static int table_find(
     int fd, struct source source, enum rate_kind kind, struct probe *ret)
 {
 	struct header header;
-	int r = io_flock(fd, LOCK_EX, clock_in(LIMIT_LOCK_MS));
+	int r = fd < 0 ? fd : io_flock(fd, LOCK_EX, clock_in(LIMIT_LOCK_MS));
 
 	if (r < 0)
 		return r;
@@ -194,12 +205,13 @@ int64_t rate_login_failed(struct rate *rate, struct source source)
 {
 	struct probe probe;
 	int64_t delay = LIMIT_FAILURE_DELAY_MS;
+	int fd = table_open(rate);
 
-	if (table_find(rate->fd, source, RATE_LOGIN, &probe) == 0) {
+	if (table_find(fd, source, RATE_LOGIN, &probe) == 0) {
 		delay = failure_delay(count_failure(probe.slot, probe.now));
-		(void)table_put(rate->fd, &probe, source, RATE_LOGIN);
+		(void)table_put(fd, &probe, source, RATE_LOGIN);
 	}
-	(void)flock(rate->fd, LOCK_UN);
+	table_close(fd);
 	return delay;
 }
 
@@ -235,12 +247,13 @@ int64_t rate_take(struct rate *rate, enum rate_kind kind, struct source source,
     uint64_t burst, uint64_t per_minute)
 {
 	struct probe probe;
-	int64_t wait = table_find(rate->fd, source, kind, &probe);
+	int fd = table_open(rate);
+	int64_t wait = table_find(fd, source, kind, &probe);
 
 	if (wait == 0) {
 		wait = take(&probe, within(burst), within(per_minute));
-		(void)table_put(rate->fd, &probe, source, kind);
+		(void)table_put(fd, &probe, source, kind);
 	}
-	(void)flock(rate->fd, LOCK_UN);
+	table_close(fd);
 	return wait;
 }

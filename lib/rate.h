@@ -7,8 +7,10 @@
  *
  *	rate_open(&rate, &state);          before the sandbox
  *	wait = rate_login_failed(&rate, source_parse(getenv("REMOTE_ADDR")));
- *	rate_close(&rate);
  *
+ * Each call opens the file, for which a sandbox needs READ and WRITE of
+ * "rate": a descriptor that a template hands down to many processes would be
+ * one lock for them all.
  * The file is read and written through its descriptor, never mapped, so one
  * that is cut short kills nobody; whatever does not look like a table is begun
  * anew. Each call holds flock on it for a few microseconds and gives up after
@@ -35,11 +37,10 @@ struct source source_parse(const char *address);
 enum rate_kind { RATE_LOGIN = 1, RATE_CREATE = 2 };
 
 struct rate {
-	int fd; /* RUNTIME_DIRECTORY/rate */
+	int folder; /* RUNTIME_DIRECTORY, the state's */
 };
 
 int rate_open(struct rate *, const struct state *); /* makes it; 0, -errno */
-void rate_close(struct rate *);
 
 /* A failed log-in: counts it and returns how long, in ms, its answer is to be
  * delayed: from the fourth in a minute one second more each, up to 8 s. Where

@@ -29,9 +29,23 @@ struct ruleset {
 	uint64_t scoped;
 };
 
-static const struct sock_filter filter[] = {
-#include "gen/seccomp_filter.h"
+static const struct sock_filter handler_filter[] = {
+#include "gen/seccomp_handler.h"
 };
+
+static const struct sock_filter template_filter[] = {
+#include "gen/seccomp_template.h"
+};
+
+static const struct sock_filter child_filter[] = {
+#include "gen/seccomp_child.h"
+};
+
+#define FILTER(array)                                                          \
+	(struct sock_fprog)                                                    \
+	{                                                                      \
+		sizeof(array) / sizeof(array)[0], (struct sock_filter *)array  \
+	}
 
 #define FILE_RIGHTS                                                            \
 	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |        \
@@ -132,13 +146,8 @@ static int landlock_enter(
 	return r;
 }
 
-static int seccomp_enter(void)
+static int seccomp_enter(struct sock_fprog program)
 {
-	struct sock_fprog program = {
-	    .len = sizeof filter / sizeof filter[0],
-	    .filter = (struct sock_filter *)filter,
-	};
-
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 		return -errno;
 	return 0;
@@ -176,15 +185,39 @@ int sandbox_folders(const struct state *s, const struct sandbox_rule *rules,
 	return enter_folders(s, rules, mode, false, missing);
 }
 
-int sandbox_enter(const struct state *s, const struct sandbox_rule *rules,
-    enum sandbox_mode mode, struct sandbox_missing *missing)
+static int enter_all(const struct state *s, const struct sandbox_rule *rules,
+    enum sandbox_mode mode, struct sandbox_missing *missing,
+    struct sock_fprog program)
 {
 	int r = enter_folders(s, rules, mode, true, missing);
 
 	if (r < 0 || mode == SANDBOX_OFF)
 		return r;
-	r = seccomp_enter();
+	r = seccomp_enter(program);
 	if (r < 0 && !excused(r, mode, "seccomp", missing))
 		return r;
 	return 0;
+}
+
+int sandbox_enter(const struct state *s, const struct sandbox_rule *rules,
+    enum sandbox_mode mode, struct sandbox_missing *missing)
+{
+	return enter_all(s, rules, mode, missing, FILTER(handler_filter));
+}
+
+int sandbox_enter_template(const struct state *s,
+    const struct sandbox_rule *rules, enum sandbox_mode mode,
+    struct sandbox_missing *missing)
+{
+	return enter_all(s, rules, mode, missing, FILTER(template_filter));
+}
+
+int sandbox_enter_child(enum sandbox_mode mode)
+{
+	struct sandbox_missing missing;
+	int r = 0;
+
+	if (mode != SANDBOX_OFF)
+		r = seccomp_enter(FILTER(child_filter));
+	return r < 0 && !excused(r, mode, "seccomp", &missing) ? r : 0;
 }

@@ -1,7 +1,7 @@
 /*
  * A handler drops what it does not need (design 3): no_new_privs, a Landlock
  * ruleset over the folders its door uses, and a seccomp filter that
- * lib/seccomp-gen.c made at build time with libseccomp.
+ * lib/gen/seccomp.c made at build time with libseccomp.
  *
  *	static const struct sandbox_rule rules[] = {
  *		{SANDBOX_STATE, "rooms", SANDBOX_READ | SANDBOX_WRITE}, {0}};
@@ -48,6 +48,13 @@ struct sandbox_missing {
  * is no failure; SANDBOX_OFF does nothing. 0 or -errno. */
 int sandbox_enter(const struct state *, const struct sandbox_rule *,
     enum sandbox_mode, struct sandbox_missing *);
+
+/* The same for a template (template.h), which may still fork, once more and
+ * again, and for what it forked, which may not: that comes on top, before the
+ * child reads what its client sent. */
+int sandbox_enter_template(const struct state *, const struct sandbox_rule *,
+    enum sandbox_mode, struct sandbox_missing *);
+int sandbox_enter_child(enum sandbox_mode);
 
 /* The folders only, no seccomp filter: for helpers, which accept connections
  * and do what else a handler must not. Abstract Unix sockets (systemd's notify

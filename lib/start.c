@@ -10,6 +10,14 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "template.h"
+
+/* Sanitizers want to know of each fork: what they watch over is not copied. */
+#if defined(__SANITIZE_ADDRESS__)
+#define CAN_BE_TEMPLATE 0
+#else
+#define CAN_BE_TEMPLATE 1
+#endif
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
@@ -35,6 +43,18 @@ static void die_with(const char *text, int status)
 	exit(status);
 }
 
+/* What cannot be one ends, and serve does without. */
+static int find_template(void)
+{
+	int fd = template_socket();
+
+	if (fd == -EBADF)
+		die_with(TEMPLATE_VARIABLE " is no socket of serve's", 100);
+	if (fd >= 0 && !CAN_BE_TEMPLATE)
+		exit(0);
+	return fd < 0 ? -1 : fd;
+}
+
 void start_load(struct start *start, const char *door)
 {
 	struct settings_error wrong;
@@ -43,6 +63,7 @@ void start_load(struct start *start, const char *door)
 	*start = (struct start){.door = door};
 	io_signals();
 	log_open(door, NULL);
+	start->template = find_template();
 	if (settings_load(&start->settings, &wrong) < 0)
 		die_with(wrong.text, 100);
 	if (state_become_owner(&error) < 0 ||
@@ -76,7 +97,7 @@ void start_confine(struct start *start, const struct sandbox_rule *rules)
 	struct log_line line;
 	int r;
 
-	r = sandbox_enter(
+	r = (start->template <0 ? sandbox_enter : sandbox_enter_template)(
 	    &start->state, rules, start->settings.sandbox, &missing);
 	if (r < 0)
 		log_die("sandbox", r);
@@ -135,10 +156,48 @@ static void peer_find(struct start *s)
 	}
 }
 
+/* --- a template's clients ------------------------------------------------ */
+
+static int set_peer(const struct template_client *c)
+{
+	char port[8];
+
+	if (!c->address[0])
+		return 0;
+	(void)snprintf(port, sizeof port, "%u", (unsigned)c->port);
+	return setenv("REMOTE_ADDR", c->address, 1) < 0 ||
+		       setenv("REMOTE_PORT", port, 1) < 0
+		   ? -ENOMEM
+		   : 0;
+}
+
+/* Returns in a child, as if that had been started with its client. */
+static void await_client(struct start *start, int in, int out)
+{
+	struct template_client client;
+	int r = template_serve(start->template, &client);
+
+	if (r == 1)
+		exit(0);
+	if (r == 0)
+		r = sandbox_enter_child(start->settings.sandbox);
+	if (r == 0)
+		r = set_peer(&client);
+	if (r == 0 && (dup2(client.fd, in) < 0 || dup2(client.fd, out) < 0))
+		r = -errno;
+	if (r < 0)
+		log_die("template", r);
+	(void)close(client.fd);
+	start->template = -1;
+}
+
 void start_client(struct start *start, int in, int out)
 {
-	int r = io_client(&start->client, in, out);
+	int r;
 
+	if (start->template >= 0)
+		await_client(start, in, out);
+	r = io_client(&start->client, in, out);
 	if (r < 0)
 		log_die("client", r);
 	peer_find(start);

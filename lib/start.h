@@ -7,6 +7,10 @@
  *	start_confine(&start, rules);       the sandbox: "confined"
  *	start_client(&start, 0, 1);         "has a client"
  *
+ * Where serve wants a template (template.h), start_client() returns once for
+ * each client, in a process of its own: what comes before it is shared, and so
+ * holds nothing that is locked, read from where it stands, or a database.
+ *
  * Each logs what is wrong and exits (100 settings, 111 system): it is called
  * by programs only.
  */
@@ -26,6 +30,7 @@ struct start {
 	struct client client;
 	struct source source; /* the peer, for rates */
 	char peer[80]; /* for the log: "127.0.0.1:50122", "uid:1000" */
+	int template; /* serve's socket; -1: we have our client already */
 };
 
 struct files;
@@ -45,7 +50,8 @@ void start_files(const struct start *, struct files *ret);
 void start_confine(struct start *, const struct sandbox_rule *);
 
 /* Takes up the client: its descriptors, and its address from REMOTE_ADDR and
- * REMOTE_PORT or, on a Unix socket, SO_PEERCRED. */
+ * REMOTE_PORT or, on a Unix socket, SO_PEERCRED. In a template it waits for
+ * clients, which then are on those descriptors and in those variables. */
 void start_client(struct start *, int in, int out);
 
 /* Answers --help and --version of a handler and refuses other arguments

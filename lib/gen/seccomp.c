@@ -1,7 +1,11 @@
 /*
- * Prints the handlers' seccomp filter as the contents of a C array of struct
+ * seccomp NAME: prints a seccomp filter as the contents of a C array of struct
  * sock_filter: made with libseccomp at build time, so that a handler neither
  * links it nor spends 200 us a connection on compiling a filter (design 3).
+ *
+ *	handler   what a handler may do
+ *	template  the same, and it may fork as template.h does, and take on
+ *	child     besides, for what a template forked: neither of the two
  *
  * What libc may want and can do without gets ENOSYS, so that it falls back.
  * What must never happen gets EPERM, so that it shows.
@@ -10,11 +14,15 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
+#include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -58,8 +66,8 @@ static const int allowed[] = {
 static const int forbidden[] = {CALL(truncate), CALL(chmod), CALL(fchmod),
     CALL(fchmodat), CALL(chown), CALL(fchown), CALL(lchown), CALL(fchownat),
     CALL(bind), CALL(listen), CALL(accept), CALL(accept4), CALL(socketpair),
-    CALL(execve), CALL(execveat), CALL(fork), CALL(vfork), CALL(clone),
-    CALL(ptrace), CALL(kill), CALL(tkill), CALL(tgkill), CALL(process_vm_readv),
+    CALL(execve), CALL(execveat), CALL(fork), CALL(vfork), CALL(ptrace),
+    CALL(kill), CALL(tkill), CALL(tgkill), CALL(process_vm_readv),
     CALL(process_vm_writev), CALL(setxattr), CALL(lsetxattr), CALL(fsetxattr),
     CALL(removexattr), CALL(lremovexattr), CALL(fremovexattr), CALL(mknod),
     CALL(mknodat), CALL(symlink), CALL(symlinkat), CALL(mount), CALL(umount2),
@@ -128,7 +136,27 @@ static int add_ioctl(scmp_filter_ctx ctx)
 	    SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ));
 }
 
-static int filter_build(scmp_filter_ctx ctx)
+/* What fork(2) is made of. A template's flags are those of fork_sibling(). */
+static int add_clone(scmp_filter_ctx ctx, bool template)
+{
+	const int flags = CLONE_PARENT | SIGCHLD;
+	int r;
+
+	if (!template)
+		return seccomp_rule_add(
+		    ctx, SCMP_ACT_ERRNO(EPERM), CALL(clone), 0);
+	r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(clone), 1,
+	    SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)flags));
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, CALL(clone), 1,
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)flags));
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, CALL(seccomp), 1,
+		    SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER));
+	return r;
+}
+
+static int handler_build(scmp_filter_ctx ctx, bool template)
 {
 	int r = add_each(
 	    ctx, SCMP_ACT_ALLOW, allowed, sizeof allowed / sizeof allowed[0]);
@@ -142,9 +170,22 @@ static int filter_build(scmp_filter_ctx ctx)
 		r = add_fcntl(ctx);
 	if (r == 0)
 		r = add_ioctl(ctx);
+	if (r == 0)
+		r = add_clone(ctx, template);
 	/* A binary tree over the call's number instead of a long list. */
 	if (r == 0)
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	return r;
+}
+
+/* On top of a template's: that one still forbids the rest. */
+static int child_build(scmp_filter_ctx ctx)
+{
+	int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(clone), 0);
+
+	if (r == 0)
+		r = seccomp_rule_add(
+		    ctx, SCMP_ACT_ERRNO(EPERM), CALL(seccomp), 0);
 	return r;
 }
 
@@ -167,15 +208,21 @@ static int filter_print(scmp_filter_ctx ctx)
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-	int r = ctx ? filter_build(ctx) : -ENOMEM;
+	const char *name = argc == 2 ? argv[1] : "";
+	bool child = strcmp(name, "child") == 0;
+	scmp_filter_ctx ctx =
+	    seccomp_init(child ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(ENOSYS));
+	int r = ctx ? 0 : -ENOMEM;
 
+	if (r == 0)
+		r = child ? child_build(ctx)
+			  : handler_build(ctx, strcmp(name, "template") == 0);
 	if (r == 0)
 		r = filter_print(ctx);
 	if (r < 0)
-		fprintf(stderr, "seccomp: error %d\n", r);
+		fprintf(stderr, "seccomp: %s: error %d\n", name, r);
 	seccomp_release(ctx);
 	return r < 0;
 }

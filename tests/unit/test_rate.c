@@ -85,7 +85,6 @@ static void the_fourth_failure_in_a_minute_is_delayed(void **state)
 	assert_int_equal(rate_login_failed(&rate, eve), 8000);
 	at(60);
 	assert_int_equal(rate_login_failed(&rate, eve), 0);
-	rate_close(&rate);
 }
 
 static void failures_leave_the_minute_one_by_one(void **state)
@@ -110,7 +109,6 @@ static void failures_leave_the_minute_one_by_one(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(rate_login_failed(&rate, eve), 0);
 	assert_int_equal(rate_login_failed(&rate, eve), 1000);
-	rate_close(&rate);
 }
 
 static void a_bucket_empties_and_fills(void **state)
@@ -146,7 +144,6 @@ static void a_bucket_empties_and_fills(void **state)
 	assert_int_equal(rate_take(&rate, RATE_CREATE, s, 0, 0), 60);
 	assert_int_equal(
 	    rate_take(&rate, RATE_CREATE, s, UINT64_MAX, UINT64_MAX), 1);
-	rate_close(&rate);
 }
 
 static void log_ins_and_rooms_are_counted_apart(void **state)
@@ -162,7 +159,6 @@ static void log_ins_and_rooms_are_counted_apart(void **state)
 		assert_int_equal(rate_login_failed(&rate, s), 0);
 	assert_int_equal(rate_take(&rate, RATE_CREATE, s, 1, 1), 60);
 	assert_int_equal(rate_login_failed(&rate, s), 1000);
-	rate_close(&rate);
 }
 
 /* Four failures: the fourth must tell that the table works. */
@@ -175,7 +171,6 @@ static void works(struct place *p)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(rate_login_failed(&rate, s), 0);
 	assert_int_equal(rate_login_failed(&rate, s), 1000);
-	rate_close(&rate);
 }
 
 static void a_damaged_table_is_begun_anew(void **state)
@@ -217,7 +212,6 @@ static void a_full_table_forgets_the_least_recent(void **state)
 		    rate_login_failed(&rate, source_parse(address)), 0);
 	}
 	works(p);
-	rate_close(&rate);
 }
 
 static int fail_often(struct place *p, int number)
@@ -231,7 +225,6 @@ static int fail_often(struct place *p, int number)
 	for (int i = 0; i < 100; i++)
 		fine &= rate_take(&rate, RATE_CREATE, source_parse("::1"), 800,
 			    1) == 0;
-	rate_close(&rate);
 	return !fine;
 }
 
@@ -245,7 +238,6 @@ static void eight_processes_count_together(void **state)
 	assert_int_equal(rate_open(&rate, &p->state), 0);
 	assert_int_equal(
 	    rate_take(&rate, RATE_CREATE, source_parse("::1"), 800, 1), 60);
-	rate_close(&rate);
 }
 
 #define EACH(f) cmocka_unit_test_setup_teardown(f, make, unmake)
