@@ -148,14 +148,14 @@ static int connect_or_die(struct target *t)
 	return fd;
 }
 
-static int64_t patience(void)
+int64_t seconds_of(const char *variable, uint64_t standard)
 {
-	const char *text = getenv("TOYCHAT_TIMEOUT");
-	uint64_t seconds = PATIENCE_S;
+	const char *text = getenv(variable);
+	uint64_t seconds = standard;
 
 	if (text &&
 	    (parse_u64(text, strlen(text), 86400, &seconds) < 0 || !seconds))
-		log_usage("toychat", "TOYCHAT_TIMEOUT: 1 to 86400 seconds");
+		log_usage("toychat", "%s: 1 to 86400 seconds", variable);
 	return (int64_t)seconds * 1000;
 }
 
@@ -171,7 +171,7 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	read_options(&c, argc, argv);
-	silence = patience();
+	silence = seconds_of("TOYCHAT_TIMEOUT", PATIENCE_S);
 	fd = connect_or_die(&c.target);
 	c.since = clock_ms();
 	if (link_init(&c.link, fd, -1, silence) < 0)

@@ -6,11 +6,14 @@
  *	toychat_link.c       commands out, replies in
  *	toychat_session.c    a command and its reply; signals meanwhile
  *	toychat_transfer.c   files out and in
+ *	toychat_arrival.c    files that appear when they are whole
  *	toychat_pipe.c       the filter: the protocol's commands, one a line
  *	toychat_terminal.c   the line editor, what happens while it waits
+ *	toychat_screen.c     where that line stands
  *	toychat_complete.c   its completion
  *	toychat_ask.c        questions on the terminal: passwords
  *	toychat_command.c    the commands that people type
+ *	toychat_account.c    those about accounts
  *	toychat_inbox.c      what is unread, and of whom
  *	toychat_names.c      names that were seen
  *	toychat_show.c       replies as people read them
@@ -162,6 +165,9 @@ bool chat_inbox(struct chat *, const struct toychat_command *);
 int chat_revive(struct chat *);
 /* Reads what signals there are: into stop and ending. Returns the last. */
 int chat_signals(struct chat *);
+/* A signal came while the server is busy: 0, after the first Ctrl-C with a word
+ * about what is going on; or -ECANCELED: enough of it. */
+int chat_interrupted(struct chat *, const char *what);
 /* Is this reply "success", or "error", or ... */
 bool chat_is(const struct toychat_command *, const char *word);
 
@@ -184,8 +190,32 @@ int transfer_upload(struct chat *, const char *path,
 int transfer_download(struct chat *, struct slice name, const char *path,
     bool replace, struct toychat_command *ret_reply, uint64_t *ret_length,
     struct refusal *);
+/* The last part of a path, "" behind a slash. */
+const char *base_of(const char *path);
+
+/* --- toychat_arrival.c ---------------------------------------------------- */
+
+/* A file that is to appear when it is whole. */
+struct arrival {
+	char folder[PATH_MAX];
+	char name[NAME_MAX + 1];
+	char temporary[32]; /* where there are no nameless files, or "" */
+	int dir;
+	int fd;
+	int error; /* the first that came up: from then on it only passes */
+};
+
+/* Makes ready for a download of name to path, see transfer_download(): 0, or
+ * -errno: -EEXIST, -ENOTSUP there is something else than a file, -EINVAL the
+ * name is none to save under. To be closed in any case. */
+int arrival_open(
+    struct arrival *, struct slice name, const char *path, bool replace);
+/* All of it is there: it appears. 0 or -errno, nothing was changed. */
+int arrival_finish(struct arrival *, bool replace);
+/* What did not appear is gone. */
+void arrival_close(struct arrival *);
 /* Is there a file in the way of it? */
-bool transfer_exists(struct slice name, const char *path);
+bool arrival_exists(struct slice name, const char *path);
 
 /* --- toychat_show.c ------------------------------------------------------- */
 
@@ -205,6 +235,11 @@ void show_progress(const char *name, uint64_t done, uint64_t of);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Ends if stdout is gone or full. */
 void show_flush(void);
+
+/* --- toychat.c ------------------------------------------------------------ */
+
+/* A setting of so many seconds, in milliseconds. A wrong one ends us. */
+int64_t seconds_of(const char *variable, uint64_t standard);
 
 /* --- the two ways to use it ----------------------------------------------- */
 
@@ -230,8 +265,28 @@ enum argument command_argument(const char *word, size_t len, unsigned place);
 /* The part of a line that may be remembered: all, or without a password. */
 size_t command_public(const char *line, size_t len);
 
-/* toychat_complete.c: Tab. What editline(3) functions return. */
-struct editline;
+/* toychat_account.c: sends WORD REST and waits for the reply. 0, -errno, or
+ * REFUSED_HERE if it is too long, which was said. */
+int command_ask(struct chat *, const char *word, const char *rest,
+    struct toychat_command *ret);
+/* The same, and shows the reply unless it is "success". */
+int command_plain(struct chat *, const char *word, const char *rest);
+/* Looks at the inbox. */
+int command_look(struct chat *);
+/* If it is an error reply, says what it says; false: it is none. */
+bool command_error(const struct toychat_command *reply);
+int run_login(struct chat *, char *rest);
+int run_register(struct chat *, char *rest);
+int run_logout(struct chat *, char *rest);
+
+struct editline; /* histedit.h's EditLine */
+
+/* toychat_screen.c: the cursor goes below the line that is typed, however many
+ * rows it has; and what to do when the terminal has another width. */
+void screen_leave(struct editline *, const char *prompt);
+void screen_resized(struct editline *, const char *prompt);
+
+/* toychat_complete.c: Tab. What editline(3)'s functions return. */
 unsigned char complete(struct editline *, struct chat *);
 
 #endif

@@ -23,152 +23,11 @@ struct command {
 
 static const struct command *find(const char *word, size_t len);
 
-/* --- asking --------------------------------------------------------------- */
-
-/* Says what an error reply says, and true. */
-static bool show_error(const struct toychat_command *reply)
-{
-	if (!chat_is(reply, "error"))
-		return false;
-	(void)fputs("error:", stdout);
-	show_text(reply->tail.data, reply->tail.len);
-	(void)putchar('\n');
-	return true;
-}
-
-/* Sends WORD REST and waits for the reply. */
-static int ask(struct chat *c, const char *word, const char *rest,
-    struct toychat_command *ret)
-{
-	static char command[TOYCHAT_COMMAND_MAX + 3];
-	int n = snprintf(command, sizeof command, "%s%s%s\r\n", word,
-	    *rest ? " " : "", rest);
-
-	if (n < 0 || (size_t)n >= sizeof command) {
-		(void)puts("error: command too long");
-		return REFUSED_HERE;
-	}
-	n = chat_ask(c, command, (size_t)n, ret);
-	explicit_bzero(command, sizeof command);
-	return n;
-}
-
-/* Does what takes no more than a reply: "success", or it is shown. */
-static int plain(struct chat *c, const char *word, const char *rest)
-{
-	struct toychat_command reply;
-	int r = ask(c, word, rest, &reply);
-
-	if (r == 0 && !chat_is(&reply, "success") && !show_error(&reply))
-		show_raw(&reply);
-	return r;
-}
-
-static int look(struct chat *c)
-{
-	struct toychat_command reply;
-	int r = ask(c, "checkinbox", "", &reply);
-
-	if (r == 0 && chat_is(&reply, "inbox"))
-		(void)chat_inbox(c, &reply);
-	else if (r == 0)
-		(void)show_error(&reply);
-	return r;
-}
-
-/* --- accounts ------------------------------------------------------------- */
-
-/* Asks for a password, twice if so said. Its length or -ECANCELED. */
-static long ask_password(struct chat *c, bool twice, char *out, size_t size)
-{
-	char again[LIMIT_PASSWORD + 2];
-	long n = ask_line(c, "Password: ", true, out, size);
-
-	if (n <= 0 || !twice)
-		return n > 0 ? n : -ECANCELED;
-	n = ask_line(c, "The same again: ", true, again, sizeof again);
-	if (n >= 0 && strcmp(out, again) != 0) {
-		(void)puts("These are two different passwords.");
-		n = -ECANCELED;
-	}
-	explicit_bzero(again, sizeof again);
-	return n > 0 ? n : -ECANCELED;
-}
-
-/* "NAME PASSWORD" into out: 0, or -ECANCELED. */
-static int credentials(
-    struct chat *c, const char *rest, bool twice, char *out, size_t size)
-{
-	size_t name = strcspn(rest, " ");
-	bool given = rest[name] && rest[name + 1];
-	size_t len = given ? strlen(rest) : name;
-
-	if (len + LIMIT_PASSWORD + 4 > size)
-		return -ECANCELED;
-	memcpy(out, rest, len);
-	out[len] = '\0';
-	if (given)
-		return 0;
-	out[len++] = ' ';
-	return ask_password(c, twice, out + len, size - len) < 0 ? -ECANCELED
-								 : 0;
-}
-
-static int enter(struct chat *c, const char *word, const char *rest)
-{
-	char text[2 * LIMIT_PASSWORD + LIMIT_NAME + 8];
-	struct toychat_command reply;
-	int r;
-
-	if (c->name[0]) {
-		(void)printf("You are %s; logout first.\n", c->name);
-		return 0;
-	}
-	if (credentials(c, rest, *word == 'r', text, sizeof text) < 0)
-		return 0;
-	r = chat_revive(c);
-	if (r == 0)
-		r = ask(c, word, text, &reply);
-	if (r == 0 && chat_is(&reply, "success")) {
-		(void)snprintf(c->name, sizeof c->name, "%.*s",
-		    (int)strcspn(text, " "), text);
-		r = look(c);
-		if (r == 0 && c->inbox.senders)
-			show_inbox(&c->inbox);
-	} else if (r == 0) {
-		(void)show_error(&reply);
-	}
-	explicit_bzero(text, sizeof text);
-	return r;
-}
-
-static int run_login(struct chat *c, char *rest)
-{
-	return enter(c, "login", rest);
-}
-
-static int run_register(struct chat *c, char *rest)
-{
-	return enter(c, "register", rest);
-}
-
-static int run_logout(struct chat *c, char *rest)
-{
-	struct toychat_command reply;
-	int r = ask(c, "logout", rest, &reply);
-
-	if (r == 0 && !show_error(&reply)) {
-		c->name[0] = '\0';
-		inbox_free(&c->inbox);
-	}
-	return r;
-}
-
 /* --- messages ------------------------------------------------------------- */
 
 static int run_send(struct chat *c, char *rest)
 {
-	return plain(c, "send", rest);
+	return command_plain(c, "send", rest);
 }
 
 static int run_all(struct chat *c, char *rest)
@@ -176,8 +35,9 @@ static int run_all(struct chat *c, char *rest)
 	char text[TOYCHAT_COMMAND_MAX];
 	int n = snprintf(text, sizeof text, "* %s", rest);
 
-	return n < 0 || (size_t)n >= sizeof text ? plain(c, "send", "*")
-						 : plain(c, "send", text);
+	return n < 0 || (size_t)n >= sizeof text
+		   ? command_plain(c, "send", "*")
+		   : command_plain(c, "send", text);
 }
 
 static int run_inbox(struct chat *c, char *rest)
@@ -185,7 +45,7 @@ static int run_inbox(struct chat *c, char *rest)
 	int r;
 
 	(void)rest;
-	r = look(c);
+	r = command_look(c);
 	if (r == 0 && c->name[0])
 		show_inbox(&c->inbox);
 	return r;
@@ -195,13 +55,13 @@ static int run_inbox(struct chat *c, char *rest)
 static int take(struct chat *c, const char *name, bool must)
 {
 	struct toychat_command reply;
-	int r = ask(c, "recv", name, &reply);
+	int r = command_ask(c, "recv", name, &reply);
 
 	if (r)
 		return r;
 	if (chat_is(&reply, "error")) {
 		if (must)
-			(void)show_error(&reply);
+			(void)command_error(&reply);
 		return REFUSED_HERE;
 	}
 	if (!chat_is(&reply, "message") || !show_message(&reply))
@@ -232,7 +92,7 @@ static uint64_t count_of(const struct inbox *in, const char *name)
 
 static int read_everything(struct chat *c)
 {
-	struct inbox all = c->inbox; /* look() makes a new one */
+	struct inbox all = c->inbox; /* command_look() makes a new one */
 	int r = 0;
 
 	c->inbox = (struct inbox){0};
@@ -246,7 +106,7 @@ static int read_everything(struct chat *c)
 
 static int run_read(struct chat *c, char *rest)
 {
-	int r = look(c);
+	int r = command_look(c);
 
 	if (r < 0 || !c->name[0])
 		return r;
@@ -264,9 +124,9 @@ static int run_recv(struct chat *c, char *rest)
 static int run_files(struct chat *c, char *rest)
 {
 	struct toychat_command reply;
-	int r = ask(c, "getfilelist", rest, &reply);
+	int r = command_ask(c, "getfilelist", rest, &reply);
 
-	if (r == 0 && !show_error(&reply))
+	if (r == 0 && !command_error(&reply))
 		show_files(&reply);
 	return r;
 }
@@ -300,7 +160,7 @@ static int run_upload(struct chat *c, char *rest)
 
 	if (r == REFUSED_HERE)
 		show_refusal(&refusal);
-	else if (r == 0 && !show_error(&reply))
+	else if (r == 0 && !command_error(&reply))
 		(void)puts("uploaded");
 	return r;
 }
@@ -310,7 +170,7 @@ static bool may_replace(struct chat *c, struct slice name, const char *path)
 {
 	char answer[16];
 
-	if (c->force || !transfer_exists(name, path))
+	if (c->force || !arrival_exists(name, path))
 		return c->force;
 	if (ask_line(c, "It is there already. Replace it? [y/N] ", false,
 		answer, sizeof answer) <= 0)
@@ -337,7 +197,7 @@ static int run_download(struct chat *c, char *rest)
 	else if (r == 0 && reply.counted)
 		(void)printf("%ju bytes\n", (uintmax_t)length);
 	else if (r == 0)
-		(void)show_error(&reply);
+		(void)command_error(&reply);
 	return r;
 }
 
@@ -471,6 +331,6 @@ int command_run(struct chat *c, char *line)
 		r = 0;
 	/* So that the next prompt knows. */
 	if (r == 0 && c->name[0] && k->run != run_inbox && k->run != run_help)
-		r = look(c);
+		r = command_look(c);
 	return r;
 }

@@ -167,18 +167,20 @@ static size_t common(const struct names *n)
 	return len;
 }
 
-/* Puts what is sure at the cursor. False: nothing was. */
-static bool insert(struct editline *e, const struct matches *m)
+/* Puts what is sure at the cursor, and a space if it is complete and more may
+ * come. False: nothing was. */
+static bool insert(
+    struct editline *e, const struct matches *m, enum argument what)
 {
 	char text[PATH_MAX];
 	size_t len = common(&m->found) - m->len;
 	const char *from = m->found.list[0] + m->len;
-	bool whole = m->found.count == 1;
+	bool whole = m->found.count == 1 && what != ARG_LOCAL;
 
 	if (len + 2 > sizeof text)
 		return false;
 	memcpy(text, from, len);
-	if (whole && m->found.list[0][m->len + len - 1] != '/')
+	if (whole)
 		text[len++] = ' ';
 	text[len] = '\0';
 	return len && el_insertstr(e, text) == 0;
@@ -215,7 +217,7 @@ unsigned char complete(struct editline *e, struct chat *c)
 	m.prefix = copy + at;
 	m.len = before - at;
 	gather(&m, c, what);
-	if (m.found.count && insert(e, &m)) {
+	if (m.found.count && insert(e, &m, what)) {
 		r = CC_REFRESH;
 	} else if (m.found.count > 1) {
 		list(&m.found);

@@ -49,8 +49,7 @@ bool chat_inbox(struct chat *c, const struct toychat_command *reply)
 	return changed;
 }
 
-/* A signal came during a wait: 0 to go on waiting. */
-static int interrupted(struct chat *c)
+int chat_interrupted(struct chat *c, const char *what)
 {
 	unsigned before = c->stop;
 
@@ -58,7 +57,7 @@ static int interrupted(struct chat *c)
 	if (c->ending || c->stop > 1)
 		return -ECANCELED;
 	if (c->stop > before)
-		say("waiting for the server; Ctrl-C again to leave");
+		say("%s; Ctrl-C again to leave at once", what);
 	return 0;
 }
 
@@ -69,7 +68,7 @@ static int next_reply(struct chat *c, struct toychat_command *ret)
 	while ((r = link_take(&c->link, ret)) == -EAGAIN) {
 		r = link_more(&c->link);
 		if (r == -EINTR)
-			r = interrupted(c);
+			r = chat_interrupted(c, "waiting for the server");
 		if (r < 0)
 			return r;
 	}

@@ -13,6 +13,7 @@
 
 #define PIECE 4096
 #define PROGRESS_MS 100
+#define PROGRESS_BYTES (1024 * 1024)
 
 static bool shown; /* a progress line stands on the terminal */
 
@@ -182,6 +183,7 @@ void show_progress(const char *name, uint64_t done, uint64_t of)
 {
 	static int64_t next;
 	char a[32], b[32], clean[3 * 32 + 1];
+	bool first;
 	size_t n;
 
 	if (!name) {
@@ -192,11 +194,11 @@ void show_progress(const char *name, uint64_t done, uint64_t of)
 	}
 	if (!isatty(STDERR_FILENO) || clock_ms() < next)
 		return;
-	if (!next) { /* most are done before anyone could read it */
-		next = clock_in(PROGRESS_MS);
-		return;
-	}
+	/* Small ones are done before anyone could read it. */
+	first = !next;
 	next = clock_in(PROGRESS_MS);
+	if (first && of < PROGRESS_BYTES)
+		return;
 	n = strlen(name) < 32 ? strlen(name) : 32;
 	while (n && ((unsigned char)name[n] & 0xc0) == 0x80)
 		n--;

@@ -12,18 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <wchar.h>
 
 #include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/parse.h"
 #include "toychat.h"
 
 #define HISTORY 1000
-#define COLUMNS 80
 /* Ctrl-_: we press it ourselves to have the line drawn again. */
 #define REFRESH_KEY L'\x1f'
 
@@ -75,67 +71,14 @@ static char *prompt(EditLine *e)
 	return ui->prompt;
 }
 
-/* --- the screen ----------------------------------------------------------- */
-
-static size_t columns(void)
-{
-	struct winsize w;
-
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col
-								     : COLUMNS;
-}
-
-/* Cells that a text takes. */
-static size_t width(const char *text, size_t len)
-{
-	mbstate_t state = {0};
-	size_t cells = 0, n;
-	wchar_t w;
-
-	for (; len; text += n, len -= n) {
-		n = mbrtowc(&w, text, len, &state);
-		if (n == 0 || n > len)
-			break;
-		cells += wcwidth(w) > 0 ? (size_t)wcwidth(w) : 0;
-	}
-	return cells;
-}
-
-/* The cursor goes below the line that is typed, however many rows it has. */
 static void leave_line(struct ui *ui)
 {
-	const LineInfo *line = el_line(ui->editor);
-	size_t before =
-	    width(ui->prompt, strlen(ui->prompt)) +
-	    width(line->buffer, (size_t)(line->cursor - line->buffer));
-	size_t after = before + width(line->cursor,
-				    (size_t)(line->lastchar - line->cursor));
-
-	for (size_t i = before / columns(); i <= after / columns(); i++)
-		(void)fputs("\r\n", stdout);
-	(void)fflush(stdout);
+	screen_leave(ui->editor, ui->prompt);
 }
 
 static void draw_again(struct ui *ui)
 {
 	(void)el_set(ui->editor, EL_REFRESH);
-}
-
-/* The rows of the line are others now: it is wiped and drawn anew. */
-static void resized(struct ui *ui)
-{
-	const LineInfo *line = el_line(ui->editor);
-	size_t before =
-	    width(ui->prompt, strlen(ui->prompt)) +
-	    width(line->buffer, (size_t)(line->cursor - line->buffer));
-
-	(void)putchar('\r');
-	if (before / columns())
-		(void)printf("\033[%zuA", before / columns());
-	(void)fputs("\033[J", stdout);
-	(void)fflush(stdout);
-	el_resize(ui->editor);
-	draw_again(ui);
 }
 
 /* --- while no key is pressed ---------------------------------------------- */
@@ -174,7 +117,7 @@ static int signalled(struct ui *ui)
 	if (last == SIGCONT)
 		continued(ui);
 	if (last == SIGWINCH)
-		resized(ui);
+		screen_resized(ui->editor, ui->prompt);
 	return 0;
 }
 
@@ -378,6 +321,8 @@ static void talk(struct ui *ui)
 	}
 	if (r < 0 && r != -ECANCELED)
 		ui->lost = r;
+	else if (ui->chat->stop)
+		(void)putchar('\n'); /* behind ^C */
 }
 
 static void open_editor(struct ui *ui)
@@ -404,17 +349,6 @@ static void open_editor(struct ui *ui)
 	(void)el_set(ui->editor, EL_BIND, "^I", "toychat-complete", NULL);
 	(void)el_set(ui->editor, EL_BIND, "^_", "toychat-refresh", NULL);
 	(void)el_set(ui->editor, EL_BIND, "-a", "^_", "toychat-refresh", NULL);
-}
-
-static int64_t interval(void)
-{
-	const char *text = getenv("TOYCHAT_INTERVAL");
-	uint64_t seconds = INTERVAL_S;
-
-	if (text &&
-	    (parse_u64(text, strlen(text), 86400, &seconds) < 0 || !seconds))
-		log_usage("toychat", "TOYCHAT_INTERVAL: 1 to 86400 seconds");
-	return (int64_t)seconds * 1000;
 }
 
 /* Ends as the signal would have us end. */
@@ -444,7 +378,8 @@ static int open_signals(void)
 
 int terminal_run(struct chat *c)
 {
-	struct ui ui = {.chat = c, .interval = interval()};
+	struct ui ui = {
+	    .chat = c, .interval = seconds_of("TOYCHAT_INTERVAL", INTERVAL_S)};
 
 	c->link.signals = open_signals();
 	open_editor(&ui);

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """toychat_fake_server.py PATH STEP...: a toychat server that does as it is told.
 
-Listens on the Unix socket PATH and says "ready". With each connection it goes
-through the steps anew, and then answers "success" to everything:
+Listens on the Unix socket PATH and says "ready". With each connection, whose
+number it says, it goes through the steps anew, and then answers "success" to
+everything:
 
 	TEXT	the bytes that answer the next line (escapes as in Python)
 	+TEXT	bytes that are said at once, unasked
@@ -61,8 +62,11 @@ def main():
     listener.bind(path)
     listener.listen()
     print("ready", flush=True)
+    count = 0
     while True:
         connection, _ = listener.accept()
+        count += 1
+        print("connection", count, flush=True)
         try:
             serve(connection, steps)
         except OSError:
