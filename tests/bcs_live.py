@@ -312,31 +312,47 @@ def handlers_end(s, left):
 
 def told_to_end():
     """SIGTERM: nothing acknowledged is lost, nothing stored unacknowledged."""
-    for turn in range(3 * SCALE):
+    data = os.urandom(1 << 20) * 4
+    for turn in range(2 * SCALE):
         since = len(lobby())
         with Server() as s:
             hub = s.hub
             many = hub.join(*names(10), ack=at_random(turn, 0.01))
             idle, deaf = hub.join("idle", "deaf", ack=never)
+            up, down = hub.join("up", "down")
+            done = up.sendfile(f"given{turn}", data)
+            hub.until(lambda: done.done)
+            up = up.sendfile(f"file{turn}", paced(data, 1.5), size=len(data))
+            down.read_slowly(65536, 0.02)
+            down = down.getfile(f"given{turn}")
             asked = []
             for c in many:
                 c.talk(remember(asked, c, turn))
             hub.until(lambda: len(lobby()) > since + 200)
+            assert not up.done and not down.done
             hub.closing = True
             s.send(signal.SIGTERM)
-            hub.until(closed(*many, idle, deaf))
+            hub.until(closed(*hub.all))
             assert s.process.wait(PATIENCE) == 0
             assert all(c.closed[0] == "end" for c in many), many
-            stored = [r.text for r in lobby()]
-            assert len(set(stored)) == len(stored)
-            for c in many:
-                sure = [t for t in asked if t.startswith(c.name + " ")]
-                # The last one of each perhaps had no answer.
-                doubt = sure.pop() if c.asked else None
-                assert set(sure) <= set(stored), c
-                assert not doubt or doubt not in stored, (
-                    c, "was stored and not answered")
+            # What was begun was brought to its end.
+            assert up.code == 0 and down.done, (up.code, down.done)
+            assert down.digest == hashlib.sha256(data).hexdigest()
+            check_stored(many, asked)
+            assert lobby()[-1].file == f"file{turn}"
             heard_some(many)
+
+
+def check_stored(clients, asked):
+    stored = [r.text for r in lobby()]
+    assert len(set(stored)) == len(stored)
+    for c in clients:
+        sure = [t for t in asked if t.startswith(c.name + " ")]
+        # The last one of each perhaps had no answer.
+        doubt = sure.pop() if c.asked else None
+        assert set(sure) <= set(stored), c
+        assert not doubt or doubt not in stored, (
+            c, "was stored and not answered")
 
 
 def remember(asked, client, turn):
