@@ -173,7 +173,7 @@ static void run(struct bench *b, struct server *s, enum way way, uint64_t round)
 
 static double ratio(struct bench *b, const struct server *s, enum way way)
 {
-	double ratios[ROUNDS_MOST];
+	double ratios[ROUNDS_MOST] = {0};
 
 	for (uint64_t i = 0; i < b->rounds; i++)
 		ratios[i] = s->rate[way][i] / b->servers[0].rate[way][i];

@@ -175,7 +175,7 @@ static void run(struct bench *b, enum way way, uint64_t round)
 
 static double ratio(struct bench *b, enum way way, enum way to, uint64_t n)
 {
-	double ratios[ROUNDS_MOST];
+	double ratios[ROUNDS_MOST] = {0};
 
 	for (uint64_t i = 0; i < n; i++)
 		ratios[i] = b->rates[way][i] / b->rates[to][i];
