@@ -118,8 +118,7 @@ struct session {
 	int64_t tokens; /* thousandths of a send */
 	int64_t tokens_time;
 	int64_t pause; /* no send before that */
-	uint64_t own[BCS_OWN]; /* numbers of own records: a ring */
-	size_t own_first, own_count;
+	size_t own_first, own_count; /* in `own` */
 	uint64_t sent, delivered; /* for the log */
 
 	/* Messages out. */
@@ -137,8 +136,7 @@ struct session {
 		bool begun; /* record `next` is delivered piece by piece */
 		bool line; /* the next piece begins a line */
 		uint64_t at, end; /* of its body, in the room */
-		char from[BCS_FROM];
-		size_t from_len;
+		size_t from_len; /* in `from` */
 	} piece;
 
 	/* Who is there, but us. */
@@ -149,13 +147,18 @@ struct session {
 	bool stale; /* to be compared */
 	bool listing; /* the roster is being told */
 	char listed[LIMIT_NAME + 1]; /* up to this name */
-	struct bcs_change changes[BCS_CHANGES];
-	size_t change_count;
+	size_t change_count; /* in `changes` */
 	size_t change_old; /* so many are older than `found` */
 
 	bool fat; /* buffers were used that idling does not need */
-	char in[BCS_IN];
+
+	/* The large ones come last: what a delivery touches of the others, and
+	 * beginnings of these, share a page or two. */
+	char from[BCS_FROM]; /* of the record being delivered */
 	char out[BCS_OUT];
+	uint64_t own[BCS_OWN]; /* numbers of own records: a ring */
+	struct bcs_change changes[BCS_CHANGES];
+	char in[BCS_IN];
 	char record[BCS_RECORD];
 };
 

@@ -53,12 +53,12 @@ static void set_from(struct session *s, const struct footer *footer)
 	}
 	if (author.len > AUTHOR)
 		author.len = cut(author.data, AUTHOR);
-	s->piece.from_len = text_clean(s->piece.from, author.data, author.len);
+	s->piece.from_len = text_clean(s->from, author.data, author.len);
 }
 
 static struct slice from(const struct session *s)
 {
-	return (struct slice){s->piece.from, s->piece.from_len};
+	return (struct slice){s->from, s->piece.from_len};
 }
 
 static void pass(struct session *s)
@@ -117,7 +117,7 @@ static bool is_stranger(const struct session *s, const struct footer *footer)
 	if (s->next > s->early || !is_bcs(footer) ||
 	    s->piece.from_len >= sizeof name)
 		return false;
-	memcpy(name, s->piece.from, s->piece.from_len);
+	memcpy(name, s->from, s->piece.from_len);
 	name[s->piece.from_len] = '\0';
 	return !names_have(&s->shown, name);
 }
