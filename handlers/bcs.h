@@ -126,7 +126,7 @@ struct session {
 	uint64_t early; /* it may not have been told of who said these */
 	uint64_t known; /* who came and went up to this record was heard */
 	bool rung; /* there may be records past room.count */
-	int64_t heard_time; /* when all news was heard */
+	int64_t hear_at; /* more news, even if a deliver is outstanding */
 	bool unexplained; /* it rang, and there were none */
 	bool outstanding; /* a deliver without its status */
 	bool unsent; /* ... of which something is still in `out` */

@@ -124,10 +124,6 @@ static int64_t first_deadline(const struct session *s, int64_t news)
 	return earlier(t, news);
 }
 
-/* While nothing can be delivered, news can wait for a moment, but not for so
- * long that the socket is full: then the place of who comes is lost. */
-#define NEWS_MS 20
-
 /* When news is to be heard: 0 at once, or not before that. */
 static int64_t news_time(const struct session *s)
 {
@@ -135,7 +131,7 @@ static int64_t news_time(const struct session *s)
 		return CLOCK_NEVER;
 	if (s->state == BCS_JOINING || (!s->outstanding && bcs_flushed(s)))
 		return 0;
-	return s->heard_time + NEWS_MS;
+	return s->hear_at;
 }
 
 enum { IN, OUT, LIVE, FDS };

@@ -314,6 +314,14 @@ static void heed(struct session *s)
  * have had no place for more, and its word for that may not be here yet. */
 #define BACKLOG 48
 
+/* While nothing can be delivered, news can wait, but not for so long that the
+ * socket is full: then the place of who comes is lost. To be woken for it costs
+ * as much as a delivery, so where little happens it may wait longer than most
+ * clients take to acknowledge. */
+#define CALM 16 /* pieces at once, or fewer */
+#define CALM_MS 200
+#define CROWDED_MS 20
+
 /* First the room, then what was said of people, to the last word: who came
  * before a record was written is known before it is delivered. So bells are
  * looked into before what comes after them is taken. */
@@ -337,7 +345,7 @@ static void take(struct session *s)
 			s->stale = true;
 	} while (news);
 	s->known = count;
-	s->heard_time = clock_ms();
+	s->hear_at = clock_in(taken > CALM ? CROWDED_MS : CALM_MS);
 }
 
 void bcs_news(struct session *s)
