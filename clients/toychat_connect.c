@@ -137,20 +137,17 @@ int target_connect(struct target *t)
  * system: which a user's own runtime directory does not tell. */
 int target_connect_default(struct target *t)
 {
-	static char own[PATH_MAX];
+	static char own[PATH_MAX + sizeof SOCKET];
+	char folder[PATH_MAX];
 	struct state_error none = {0};
-	bool named = getenv("RUNTIME_DIRECTORY") != NULL;
-	int fd;
 
 	t->host = DEFAULT_HOST;
 	t->port = DEFAULT_PORT;
 	t->path = SYSTEM_SOCKET;
-	if (state_runtime_path(own, sizeof own - sizeof SOCKET, &none) == 0) {
-		(void)strncat(own, "/" SOCKET, sizeof SOCKET);
-		t->path = own;
+	if (state_runtime_path(folder, sizeof folder, &none) == 0) {
+		(void)snprintf(own, sizeof own, "%s/" SOCKET, folder);
+		if (getenv("RUNTIME_DIRECTORY") || access(own, F_OK) == 0)
+			t->path = own;
 	}
-	if (!named && t->path == own && access(own, F_OK) < 0)
-		t->path = SYSTEM_SOCKET;
-	fd = target_connect(t);
-	return fd;
+	return target_connect(t);
 }

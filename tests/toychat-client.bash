@@ -47,6 +47,7 @@ up_or_dead() { up || ! kill -0 "$server" 2>/dev/null; }
 up() { grep -q 'event=listening door=toychat address=/' "$log"; }
 
 fake() { # fake STEP...: see tests/toychat_fake_server.py
+	: >"$got" # what one before it said does not count
 	"$BATS_TEST_DIRNAME/toychat_fake_server.py" \
 		"$BATS_TEST_TMPDIR/fake.sock" "$@" >"$got" 2>&1 3>&- &
 	server=$!
