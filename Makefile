@@ -27,6 +27,9 @@ endif
 
 libexecdir = $(PREFIX)/libexec/parlance
 unitdir = $(PREFIX)/lib/systemd/system
+userunitdir = $(PREFIX)/lib/systemd/user
+sysusersdir = $(PREFIX)/lib/sysusers.d
+tmpfilesdir = $(PREFIX)/lib/tmpfiles.d
 mandir = $(PREFIX)/share/man
 
 STD = -std=c17 -D_GNU_SOURCE
@@ -328,7 +331,7 @@ SOURCES_C = $(wildcard lib/*.[ch] lib/gen/*.c handlers/*.[ch] helpers/*.[ch] \
 SCRIPTS = $(wildcard .ci/run tests/run tests/*.bats tests/*.bash bench/run \
 	helpers/run lib/gen/deps)
 
-UNITS = $(wildcard systemd/*.socket systemd/*.service systemd/*.target)
+UNITS = $(wildcard $(addprefix systemd/parlance*.,socket service target timer))
 ETC = $(DESTDIR)$(SYSCONFDIR)/parlance
 # What goes where: programs people call, programs of ours, pages, units.
 BIN_FILES = $(filter $(BUILD)/bin/%,$(PROGRAMS))
@@ -337,14 +340,27 @@ man_to = $(DESTDIR)$(mandir)/man$(subst .,,$(suffix $1))
 INSTALLED = $(patsubst %,$(DESTDIR)$(PREFIX)/bin/%,$(notdir $(BIN_FILES))) \
 	$(patsubst %,$(DESTDIR)$(libexecdir)/%,$(notdir $(LIBEXEC_FILES))) \
 	$(foreach m,$(MANPAGES),$(call man_to,$m)/$(notdir $m)) \
-	$(patsubst %,$(DESTDIR)$(unitdir)/%,$(notdir $(UNITS)))
+	$(patsubst %,$(DESTDIR)$(unitdir)/%,$(notdir $(UNITS))) \
+	$(patsubst %,$(DESTDIR)$(userunitdir)/%,$(notdir $(UNITS))) \
+	$(DESTDIR)$(sysusersdir)/parlance.conf \
+	$(DESTDIR)$(tmpfilesdir)/parlance.conf
+
+# A unit, with the places that this installation has; and a user's manager's.
+UNIT_SED = -e 's,@libexecdir@,$(libexecdir),' -e 's,@bindir@,$(PREFIX)/bin,' \
+	-e 's,@sysconfdir@,$(SYSCONFDIR),'
+unit = sed $1 $(UNIT_SED) $2 > $(DESTDIR)$3/$(notdir $2) && \
+	chmod 644 $(DESTDIR)$3/$(notdir $2)
 
 install: all ## install below DESTDIR and PREFIX
 	install -d $(sort $(dir $(INSTALLED))) $(ETC)
 	install $(BIN_FILES) $(DESTDIR)$(PREFIX)/bin
 	install $(LIBEXEC_FILES) $(DESTDIR)$(libexecdir)
 	$(foreach m,$(MANPAGES),install -m 644 $m $(call man_to,$m) &&) :
-	$(if $(UNITS),install -m 644 $(UNITS) $(DESTDIR)$(unitdir))
+	@echo "  units into $(DESTDIR)$(unitdir) and $(userunitdir)"
+	$Q$(foreach u,$(UNITS),$(call unit,,$u,$(unitdir)) && \
+	    $(call unit,-f systemd/user.sed,$u,$(userunitdir)) &&) :
+	install -m 644 systemd/sysusers.conf $(DESTDIR)$(sysusersdir)/parlance.conf
+	install -m 644 systemd/tmpfiles.conf $(DESTDIR)$(tmpfilesdir)/parlance.conf
 	@# One that is there may have been edited.
 	test -e $(ETC)/parlance.conf || \
 	    install -m 644 etc/parlance.conf $(ETC)
