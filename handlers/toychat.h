@@ -62,10 +62,13 @@ void toychat_ok(struct toychat *);
 void toychat_fail(struct toychat *, const char *text);
 void toychat_reply(struct toychat *, const char *, size_t); /* CRLF included */
 
-/* What -errno of store.h, room.h or lobby.h is answered; logs what is the
- * system's fault. -EPERM, an account that was shut meanwhile, logs out. */
+/* What -errno of store.h or lobby.h is answered; logs what is the system's
+ * fault. -EPERM, an account that was shut meanwhile, logs out. */
 const char *toychat_trouble(struct toychat *, const char *what, int error);
+
+/* Each answers and logs -errno: of store.h or lobby.h, of room.h. */
 void toychat_failed(struct toychat *, const char *what, int error);
+void toychat_failed_room(struct toychat *, const char *what, int error);
 
 /* The lobby, opened or looked at: 0 or -errno of room.h. */
 int toychat_lobby(struct toychat *);

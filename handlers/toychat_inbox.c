@@ -32,7 +32,7 @@ static const char *refusal(struct slice message)
 	return NULL;
 }
 
-static int send_to_all(struct toychat *t, struct slice message)
+static void send_to_all(struct toychat *t, struct slice message)
 {
 	char stored[2 * LIMIT_DIRECT];
 	struct room_post post = {.body = stored,
@@ -44,30 +44,39 @@ static int send_to_all(struct toychat *t, struct slice message)
 	struct room_posted posted;
 	int r = toychat_lobby(t);
 
-	return r < 0 ? r : room_append(&t->lobby, &post, &posted);
+	if (r == 0)
+		r = room_append(&t->lobby, &post, &posted);
+	if (r < 0)
+		toychat_failed_room(t, "send", r);
+	else
+		toychat_ok(t);
 }
 
-void toychat_send(struct toychat *t, const struct slice *fields)
+static void send_to_one(
+    struct toychat *t, struct slice to, struct slice message)
 {
-	struct slice to = fields[0], message = fields[1];
-	const char *error = refusal(message);
-	int r;
+	int r = inbox_send(
+	    &t->store, t->me.id, to.data, to.len, message.data, message.len);
 
-	if (error) {
-		toychat_fail(t, error);
-		return;
-	}
-	if (parse_is(to.data, to.len, "*"))
-		r = send_to_all(t, message);
-	else
-		r = inbox_send(&t->store, t->me.id, to.data, to.len,
-		    message.data, message.len);
 	if (r == -ENOENT)
 		toychat_fail(t, "recipient does not exist");
 	else if (r < 0)
 		toychat_failed(t, "send", r);
 	else
 		toychat_ok(t);
+}
+
+void toychat_send(struct toychat *t, const struct slice *fields)
+{
+	struct slice to = fields[0], message = fields[1];
+	const char *error = refusal(message);
+
+	if (error)
+		toychat_fail(t, error);
+	else if (parse_is(to.data, to.len, "*"))
+		send_to_all(t, message);
+	else
+		send_to_one(t, to, message);
 }
 
 /* --- checkinbox ------------------------------------------------------- */

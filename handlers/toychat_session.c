@@ -42,27 +42,41 @@ static const struct {
     {EFBIG, "storage full"},
 };
 
-const char *toychat_trouble(struct toychat *t, const char *what, int error)
+static const char *text_for(int error)
 {
-	const char *text = "storage failed";
-	struct log_line line;
-
 	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++)
 		if (failures[i].error == -error)
-			text = failures[i].text;
-	if (error == -EPERM) {
+			return failures[i].text;
+	return "storage failed";
+}
+
+static void log_failure(const char *what, int error, const char *says)
+{
+	struct log_line line;
+
+	log_begin(&line, error == -EBUSY ? LOG_WARNING : LOG_ERR, what);
+	log_string(&line, "error", says);
+	log_end(&line);
+}
+
+const char *toychat_trouble(struct toychat *t, const char *what, int error)
+{
+	if (error == -EPERM)
 		toychat_leave(t);
-	} else {
-		log_begin(&line, error == -EBUSY ? LOG_WARNING : LOG_ERR, what);
-		log_errno(&line, error);
-		log_end(&line);
-	}
-	return text;
+	else
+		log_failure(what, error, store_says(error));
+	return text_for(error);
 }
 
 void toychat_failed(struct toychat *t, const char *what, int error)
 {
 	toychat_fail(t, toychat_trouble(t, what, error));
+}
+
+void toychat_failed_room(struct toychat *t, const char *what, int error)
+{
+	log_failure(what, error, strerror(-error));
+	toychat_fail(t, text_for(error == -EPERM ? -EIO : error));
 }
 
 int toychat_lobby(struct toychat *t)

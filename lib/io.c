@@ -53,7 +53,11 @@ void io_signals(void)
 
 bool io_terminated(void)
 {
-	return terminated;
+	sigset_t pending;
+
+	/* Where input is there already no wait lets it in. */
+	return terminated || (waiting_known && sigpending(&pending) == 0 &&
+				 sigismember(&pending, SIGTERM) == 1);
 }
 
 int io_client(struct client *c, int in, int out)

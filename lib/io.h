@@ -39,7 +39,7 @@ struct client {
 /* Ignores SIGPIPE and SIGXFSZ, blocks SIGTERM and notes its arrival. */
 void io_signals(void);
 
-/* Has SIGTERM arrived? */
+/* Has SIGTERM arrived, noted by a wait or not? */
 bool io_terminated(void);
 
 /* Takes up two descriptors, which the caller keeps; makes sockets

@@ -156,8 +156,10 @@ static int term_child(void)
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, s) < 0 ||
 	    io_client(&c, s[0], s[0]) < 0)
 		return 1;
-	(void)raise(SIGTERM); /* blocked: nothing yet */
-	if (io_terminated() ||
+	if (io_terminated())
+		return 1;
+	(void)raise(SIGTERM); /* blocked: only there */
+	if (!io_terminated() ||
 	    io_read(&c, big, 1, clock_in(20), IO_BUSY) != -ETIMEDOUT)
 		return 2;
 	if (io_read(&c, big, 1, CLOCK_NEVER, IO_TERM) != -EINTR ||
