@@ -88,6 +88,11 @@ void io_linger(struct client *);
 int io_pread(int fd, void *, size_t, uint64_t offset);
 int io_pwrite(int fd, const void *, size_t, uint64_t offset);
 
+/* Copies len bytes at offset `at` of one file to the same place of another,
+ * without their passing through this process; blocks are shared where the file
+ * system can. 0, -EIO if the first ends before, -errno. */
+int io_copy(int from, int to, uint64_t at, uint64_t len);
+
 /* One pread: bytes, fewer than asked for at the file's end; -errno. */
 ssize_t io_pread_some(int fd, void *, size_t, uint64_t offset);
 

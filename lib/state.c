@@ -1,10 +1,8 @@
-#include "state.h"
+#include "state_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/magic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +37,7 @@ static const struct folder runtime_folders[] = {{"index", 0700},
     {"present", 0700}, {"auth", 0700}, {"failed", 0700}, {"slots", 0700},
     {NULL, 0}};
 
-static int fail(
+int state_fail(
     struct state_error *error, int code, const char *path, const char *what)
 {
 	(void)snprintf(error->text, sizeof error->text, "%s: %s", path,
@@ -79,19 +77,19 @@ int state_runtime_path(char *ret_path, size_t size, struct state_error *error)
 	int r = find_path(ret_path, size, "RUNTIME_DIRECTORY", "/run/parlance",
 	    "XDG_RUNTIME_DIR", NULL);
 
-	return r < 0 ? fail(error, r, "RUNTIME_DIRECTORY",
+	return r < 0 ? state_fail(error, r, "RUNTIME_DIRECTORY",
 			   "not set, and neither is XDG_RUNTIME_DIR")
 		     : 0;
 }
 
-static int find_paths(struct state *s, struct state_error *error)
+int state_find_paths(struct state *s, struct state_error *error)
 {
 	int r =
 	    find_path(s->state_path, sizeof s->state_path, "STATE_DIRECTORY",
 		"/var/lib/parlance", "XDG_STATE_HOME", ".local/state");
 
 	if (r < 0)
-		return fail(error, r, "STATE_DIRECTORY",
+		return state_fail(error, r, "STATE_DIRECTORY",
 		    "not set, and neither is HOME");
 	return state_runtime_path(
 	    s->runtime_path, sizeof s->runtime_path, error);
@@ -117,7 +115,7 @@ static bool is_network(const struct statfs *fs)
 }
 
 /* mkdir -p of what is above path, as the umask has it. 0 or -errno. */
-static int make_parents(const char *path)
+int state_make_parents(const char *path)
 {
 	char copy[4096];
 	size_t len = strlen(path);
@@ -136,126 +134,19 @@ static int make_parents(const char *path)
 
 /* mkdir -p, the last with the mode given. 0, where it was there already too,
  * or -errno. */
-static int make_path(const char *path, mode_t mode)
+int state_make_path(const char *path, mode_t mode)
 {
 	int r = 0;
 
 	if (mkdir(path, mode) == 0)
 		return chmod(path, mode) < 0 ? -errno : 0;
 	if (errno == ENOENT)
-		r = make_parents(path);
+		r = state_make_parents(path);
 	else if (errno != EEXIST)
 		r = -errno;
 	if (r == 0 && mkdir(path, mode) == 0)
 		return chmod(path, mode) < 0 ? -errno : 0;
 	return r == 0 && errno != EEXIST ? -errno : r;
-}
-
-static int make_as_owner(const char *path, const struct stat *owner)
-{
-	gid_t group = getegid();
-	int r;
-
-	if (setegid(owner->st_gid) < 0)
-		return -errno;
-	r = seteuid(owner->st_uid) < 0 ? -errno : make_path(path, 0711);
-	if (seteuid(0) < 0 || setegid(group) < 0)
-		return -EPERM;
-	return r;
-}
-
-/* Gives the owner a new folder, if nobody but root could have put another in
- * its place meanwhile: a link, say, to what is root's. */
-static int give_new(int parent, const char *name, const struct stat *owner)
-{
-	struct stat st;
-	int fd, r;
-
-	if (faccessat(parent, name, F_OK, 0) == 0)
-		return 0;
-	if (fstat(parent, &st) < 0 || st.st_uid != 0 || st.st_mode & 0022)
-		return -EACCES;
-	if (mkdirat(parent, name, 0700) < 0)
-		return -errno;
-	fd = openat(
-	    parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	r = fd < 0 || fchown(fd, owner->st_uid, owner->st_gid) < 0 ||
-		    fchmod(fd, 0711) < 0
-		? -errno
-		: 0;
-	if (fd >= 0)
-		(void)close(fd);
-	return r;
-}
-
-static int make_as_root(const char *path, const struct stat *owner)
-{
-	char parent[4096], *name;
-	size_t len = strlen(path);
-	int fd, r;
-
-	if (len >= sizeof parent)
-		return -ENAMETOOLONG;
-	memcpy(parent, path, len + 1);
-	name = strrchr(parent, '/');
-	if (!name)
-		return -EACCES;
-	r = make_parents(parent);
-	if (r < 0)
-		return r;
-	*name++ = '\0';
-	fd = open(*parent ? parent : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = give_new(fd, name, owner);
-	(void)close(fd);
-	return r;
-}
-
-/* Where root would look is settled before we are root no more; a runtime
- * directory that only root can make (below /run) is made here. */
-static int hand_over(
-    const struct state *s, const struct stat *owner, struct state_error *error)
-{
-	int r;
-
-	/* What root makes on the way there the owner must get through. */
-	(void)umask(0022);
-	r = make_as_owner(s->runtime_path, owner);
-	if (r == -EACCES || r == -EPERM)
-		r = make_as_root(s->runtime_path, owner);
-	if (r < 0)
-		return fail(error, r, s->runtime_path,
-		    r == -EACCES ? "cannot be made safely: make it, and give "
-				   "it to the owner of the state"
-				 : NULL);
-	if (setenv("STATE_DIRECTORY", s->state_path, 1) < 0 ||
-	    setenv("RUNTIME_DIRECTORY", s->runtime_path, 1) < 0)
-		return fail(error, -ENOMEM, s->state_path, NULL);
-	return 0;
-}
-
-int state_become_owner(struct state_error *error)
-{
-	struct state s;
-	struct stat st;
-	int r;
-
-	if (geteuid() != 0)
-		return 0;
-	r = find_paths(&s, error);
-	if (r < 0)
-		return r;
-	if (stat(s.state_path, &st) < 0 || st.st_uid == 0)
-		return 0;
-	r = hand_over(&s, &st, error);
-	if (r < 0)
-		return r;
-	if (setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 ||
-	    setuid(st.st_uid) < 0)
-		return fail(
-		    error, -errno, s.state_path, "cannot become its owner");
-	return 0;
 }
 
 static int open_directory(const char *path, mode_t mode)
@@ -267,7 +158,7 @@ static int open_directory(const char *path, mode_t mode)
 		return fd;
 	if (errno != ENOENT)
 		return -errno;
-	r = make_path(path, mode);
+	r = state_make_path(path, mode);
 	if (r < 0)
 		return r;
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -327,7 +218,7 @@ static int make_file(int dir, const char *name, const void *data, size_t len)
 	return r;
 }
 
-static int fsync_folder(int dir)
+int state_fsync_folder(int dir)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
@@ -345,29 +236,12 @@ static int version_write(int dir)
 	int n = snprintf(text, sizeof text, "%d\n", STATE_VERSION);
 	int r = make_file(dir, "version", text, (size_t)n);
 
-	return r == -EEXIST ? 0 : r < 0 ? r : fsync_folder(dir);
+	return r == -EEXIST ? 0 : r < 0 ? r : state_fsync_folder(dir);
 }
 
-static int version_check(int dir, const char *path, struct state_error *error)
+static int version_newer(
+    const char *path, uint64_t version, struct state_error *error)
 {
-	char text[32];
-	uint64_t version;
-	ssize_t n = io_read_file(dir, "version", text, sizeof text);
-	int r;
-
-	if (n == -ENOENT) {
-		r = version_write(dir);
-		return r < 0 ? fail(error, r, path, NULL) : 0;
-	}
-	if (n < 0)
-		return fail(error, (int)n, path, NULL);
-	if (n && text[n - 1] == '\n')
-		n--;
-	if (parse_u64(text, (size_t)n, UINT32_MAX, &version) < 0 || !version)
-		return fail(
-		    error, -EUCLEAN, path, "its file \"version\" is malformed");
-	if (version <= STATE_VERSION)
-		return 0;
 	(void)snprintf(error->text, sizeof error->text,
 	    "%s: state of version %ju, made by a newer parlance; this one "
 	    "knows versions up to %d",
@@ -375,36 +249,75 @@ static int version_check(int dir, const char *path, struct state_error *error)
 	return -EUCLEAN;
 }
 
-static int open_state(struct state *s, struct state_error *error)
+int state_version_check(int dir, const char *path, struct state_error *error)
+{
+	char text[32];
+	uint64_t version;
+	ssize_t n = io_read_file(dir, "version", text, sizeof text);
+
+	if (n < 0)
+		return state_fail(error, (int)n, path, NULL);
+	if (n && text[n - 1] == '\n')
+		n--;
+	if (parse_is(text, (size_t)n, STATE_RESTORING))
+		return state_fail(error, -EINPROGRESS, path,
+		    "is being restored, or a restore was cut short: then run "
+		    "parlance restore again");
+	if (parse_u64(text, (size_t)n, UINT32_MAX, &version) < 0 || !version)
+		return state_fail(
+		    error, -EUCLEAN, path, "its file \"version\" is malformed");
+	return version > STATE_VERSION ? version_newer(path, version, error)
+				       : 0;
+}
+
+int state_open_directory(struct state *s, struct state_error *error)
 {
 	struct statfs fs;
-	int r;
 
 	s->state = open_directory(s->state_path, 0750);
 	if (s->state < 0)
-		return fail(error, s->state, s->state_path, NULL);
+		return state_fail(error, s->state, s->state_path, NULL);
 	if (fstatfs(s->state, &fs) < 0)
-		return fail(error, -errno, s->state_path, NULL);
+		return state_fail(error, -errno, s->state_path, NULL);
 	if (is_network(&fs))
-		return fail(error, -EREMOTE, s->state_path,
+		return state_fail(error, -EREMOTE, s->state_path,
 		    "is on a network file system, whose locks and flushes "
 		    "cannot be relied on");
-	r = version_check(s->state, s->state_path, error);
-	if (r < 0)
-		return r;
-	r = ensure_folders(s->state, state_folders);
-	return r < 0 ? fail(error, r, s->state_path, NULL) : 0;
+	return 0;
 }
 
-static int open_runtime(struct state *s, struct state_error *error)
+int state_make_folders(int dir)
+{
+	return ensure_folders(dir, state_folders);
+}
+
+static int open_state(struct state *s, struct state_error *error)
+{
+	int r = state_open_directory(s, error);
+
+	if (r < 0)
+		return r;
+	r = state_version_check(s->state, s->state_path, error);
+	if (r == -ENOENT) {
+		r = version_write(s->state);
+		if (r < 0)
+			(void)state_fail(error, r, s->state_path, NULL);
+	}
+	if (r < 0)
+		return r;
+	r = state_make_folders(s->state);
+	return r < 0 ? state_fail(error, r, s->state_path, NULL) : 0;
+}
+
+int state_open_runtime(struct state *s, struct state_error *error)
 {
 	int r;
 
 	s->runtime = open_directory(s->runtime_path, 0711);
 	if (s->runtime < 0)
-		return fail(error, s->runtime, s->runtime_path, NULL);
+		return state_fail(error, s->runtime, s->runtime_path, NULL);
 	r = ensure_folders(s->runtime, runtime_folders);
-	return r < 0 ? fail(error, r, s->runtime_path, NULL) : 0;
+	return r < 0 ? state_fail(error, r, s->runtime_path, NULL) : 0;
 }
 
 int state_open(struct state *s, struct state_error *error)
@@ -413,11 +326,11 @@ int state_open(struct state *s, struct state_error *error)
 
 	s->state = s->runtime = -1;
 	(void)umask(0027);
-	r = find_paths(s, error);
+	r = state_find_paths(s, error);
 	if (r == 0)
 		r = open_state(s, error);
 	if (r == 0)
-		r = open_runtime(s, error);
+		r = state_open_runtime(s, error);
 	if (r < 0)
 		state_close(s);
 	return r;

@@ -7,6 +7,7 @@
  *	store_users.c  accounts
  *	store_inbox.c  inboxes
  *	store_check.c  is all of it sound?
+ *	store_backup.c copying it while it is in use
  *
  *	r = store_begin(store);
  *	... statements; on failure store_rollback(store) ...

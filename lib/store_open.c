@@ -9,10 +9,11 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "store_backup.h"
 #include "store_db.h"
 
-#define DATABASE "parlance.db"
-#define DATABASE_NEW "parlance.new"
+#define DATABASE STORE_DATABASE
+#define DATABASE_NEW STORE_DATABASE_NEW
 
 /* Step k brings version k to k + 1. */
 static const char *const migrations[] = {
@@ -210,6 +211,22 @@ static void remove_new(int dir)
 /* The database is made whole under another name, closed, and only then given
  * its own: so nobody ever opens one that has no tables, or is not in WAL mode
  * yet, which concurrent openers cannot change without errors. */
+static int complete(struct store *s, int dir)
+{
+	int r = connect_to(s, DATABASE_NEW);
+
+	if (r == 0)
+		disconnect(s);
+	/* A log left over says that its contents are not in the file. */
+	if (r == 0 && faccessat(dir, DATABASE_NEW "-wal", F_OK, 0) == 0)
+		r = -EIO;
+	if (r == 0 && renameat(dir, DATABASE_NEW, dir, DATABASE) < 0)
+		r = -errno;
+	if (r == 0 && fsync(dir) < 0)
+		r = -errno;
+	return r;
+}
+
 static int build(struct store *s, int dir)
 {
 	int fd, r;
@@ -220,18 +237,20 @@ static int build(struct store *s, int dir)
 	if (fd < 0)
 		return -errno;
 	(void)close(fd);
-	r = connect_to(s, DATABASE_NEW);
-	if (r == 0)
-		disconnect(s);
-	/* A log left over says that its contents are not in the file. */
-	if (r == 0 && faccessat(dir, DATABASE_NEW "-wal", F_OK, 0) == 0)
-		r = -EIO;
-	if (r == 0 && renameat(dir, DATABASE_NEW, dir, DATABASE) < 0)
-		r = -errno;
-	if (r == 0 && fsync(dir) < 0)
-		r = -errno;
+	r = complete(s, dir);
 	if (r < 0)
 		remove_new(dir);
+	return r;
+}
+
+int store_adopt(struct store *s)
+{
+	int r = store_queue(s, clock_in(LIMIT_LOCK_MS));
+
+	if (r < 0)
+		return r;
+	r = exists(s) ? -EEXIST : complete(s, s->queue);
+	store_unqueue(s);
 	return r;
 }
 

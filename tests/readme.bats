@@ -60,5 +60,8 @@ readme_commands() {
 	assert_line --regexp '^time=20.* event=message user=ben .* text="I.ll go."$'
 	assert_line --regexp '^time=20.* event=disconnect user=ben peer='
 	assert_line "I'll go."
+	# saved, and there again
+	assert_line --regexp '^saved [3-9] rooms, 1 files and 2 accounts, .* in saved$'
+	assert_line --regexp '^restored [3-9] rooms, 1 files and 2 accounts, '
 	refute_line --partial '404 Not Found'
 }

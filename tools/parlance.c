@@ -89,6 +89,14 @@ static const struct command commands[] = {
 	"Checks the database, accounts against their names' files, and all\n"
 	"rooms. Exit status 1: something is wrong.\n\n"
 	"  --repair  put right what can be\n"},
+    {"backup", "", 1, 1, host_backup, "DIR",
+	"Saves the host in DIR, which it makes, while the doors go on: all\n"
+	"that was acknowledged before it began is in it. Exit status 1: a "
+	"room\n"
+	"or file, which it names, could not be saved; the others were.\n"},
+    {"restore", "", 1, 1, host_restore, "DIR",
+	"Fills an empty state with what `parlance backup` saved in DIR. Stop\n"
+	"the doors first. What it writes belongs to the state's owner.\n"},
 };
 
 #define COMMANDS_LEN (sizeof commands / sizeof commands[0])
@@ -241,29 +249,57 @@ static int check_operands(
 	return DONE;
 }
 
-/* Settings from file and environment; then the state, as its owner. */
-static int open_host(struct admin *admin)
+int load_settings(struct admin *admin)
 {
 	struct settings_error wrong;
-	struct state_error error;
-	int r;
 
 	if (settings_import_default(&wrong) < 0 ||
 	    settings_load(&admin->settings, &wrong) < 0)
 		return complain(admin, MISUSED, "%s", wrong.text);
-	r = state_become_owner(&error);
-	if (r == 0)
-		r = state_open(&admin->state, &error);
-	if (r == -EACCES || r == -EPERM)
+	return DONE;
+}
+
+int complain_state(
+    const struct admin *admin, int error, const struct state_error *e)
+{
+	switch (error) {
+	case -EACCES:
+	case -EPERM:
 		return complain(admin, FAILED,
 		    "%s: run this as the owner of the host's state, or as "
 		    "root; PARLANCE_CONF or STATE_DIRECTORY names another host",
-		    error.text);
-	if (r < 0)
-		return complain(admin,
-		    r == -EUCLEAN || r == -EREMOTE ? MISUSED : FAILED, "%s",
-		    error.text);
-	return DONE;
+		    e->text);
+	case -EUCLEAN:
+	case -EREMOTE:
+	case -EINPROGRESS:
+		return complain(admin, MISUSED, "%s", e->text);
+	case -ENOTEMPTY:
+		return complain(admin, REFUSED, "%s", e->text);
+	default:
+		return complain(admin, FAILED, "%s", e->text);
+	}
+}
+
+/* Settings; then the state, as its owner. */
+static int open_host(struct admin *admin, char **operands)
+{
+	struct state_error error;
+	int r = load_settings(admin);
+
+	(void)operands;
+	if (r != DONE)
+		return r;
+	r = state_become_owner(&error);
+	if (r == 0)
+		r = state_open(&admin->state, &error);
+	return r < 0 ? complain_state(admin, r, &error) : DONE;
+}
+
+static command_open *opener(const struct command *c)
+{
+	if (c->act == host_backup)
+		return backup_open;
+	return c->act == host_restore ? restore_open : open_host;
 }
 
 static int run(
@@ -275,7 +311,7 @@ static int run(
 		return r - 1;
 	r = check_operands(admin, c, argc - optind);
 	if (r == DONE)
-		r = open_host(admin);
+		r = opener(c)(admin, argv + optind);
 	if (r != DONE)
 		return r;
 	r = c->act(admin, argv + optind, argc - optind);

@@ -39,6 +39,9 @@ struct admin {
 	struct options options;
 	struct settings settings;
 	struct state state;
+	struct state_owner owner; /* backup and restore: until it is become */
+	int place; /* their directory, open */
+	int above; /* the one that it is in, open, or -1 */
 };
 
 /* Operands, as many as the table allows; operand[count] is NULL. */
@@ -47,7 +50,18 @@ typedef int command_act(struct admin *, char **operands, int count);
 command_act user_add, user_passwd, user_del, user_disable, user_enable,
     user_list;
 command_act rooms_list, rooms_show, rooms_tail, rooms_say, rooms_redact,
-    rooms_del, rooms_check, host_check;
+    rooms_del, rooms_check, host_check, host_backup, host_restore;
+
+/* What is done before the command: reads the settings, opens the state (not
+ * restore's). Complains; an outcome. */
+typedef int command_open(struct admin *, char **operands);
+command_open backup_open, restore_open;
+
+/* Settings from file and environment. */
+int load_settings(struct admin *);
+
+/* Says what state_open() and its like failed with; returns the outcome. */
+int complain_state(const struct admin *, int error, const struct state_error *);
 
 /* Prints "parlance COMMAND: MESSAGE" on standard error, with U+FFFD for what
  * a terminal should not see; returns the outcome given. */
