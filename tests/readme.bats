@@ -58,6 +58,10 @@ readme_commands() {
 	assert_line 'Milk, bread, tea'
 	assert_line --regexp '^time=20.* event=register user=ben peer='
 	assert_line --regexp '^time=20.* event=message user=ben .* text="I.ll go."$'
+	# the text door: what bob sends waits for alice, a file comes to bob
+	assert_line 'file list.txt 17'
+	assert_line --regexp '^inbox \* [0-9]+ bob 1'
+	assert_line --regexp '^message 20.* bob alice Two sugars\?'
 	assert_line --regexp '^time=20.* event=disconnect user=ben peer='
 	assert_line "I'll go."
 	# saved, and there again
