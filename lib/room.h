@@ -261,6 +261,13 @@ int room_redact(struct room *, uint64_t number);
 /* Removes a room: file, metadata, index. -ENOENT. */
 int room_delete(const struct rooms *, const char *name);
 
+/* Removes rooms made by room_create_chat() before that time (seconds since
+ * 1970) in which nobody ever spoke: they are found no more, and what is left of
+ * them goes at a call a day later, unless somebody was just speaking there;
+ * then the room is back. Maintenance, outside sandboxes. 0, with how many there
+ * were, or -errno. */
+int rooms_expire(const struct rooms *, int64_t before, uint64_t *ret_count);
+
 /* What room_check found, and with repair did. */
 struct room_health {
 	uint64_t records;

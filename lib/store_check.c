@@ -228,3 +228,31 @@ int store_check(struct store *store, bool repair, store_found *found, void *arg,
 		*ret = health;
 	return r;
 }
+
+static int checkpoint(struct store *store)
+{
+	int rc, r;
+
+	/* Then the log may hold what was refused. */
+	if (faccessat(store->state->runtime, STORE_FAILED, F_OK, 0) == 0)
+		return -EKEYREVOKED;
+	rc = sqlite3_wal_checkpoint_v2(
+	    store->db, "main", SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+	r = store_error(store, rc);
+	/* Somebody reads: what he does not need was moved all the same. */
+	return r == -EBUSY ? 0 : r;
+}
+
+int store_checkpoint(struct store *store)
+{
+	int r = store_ready(store);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = store_queue(store, clock_in(LIMIT_LOCK_MS));
+	if (r < 0)
+		return r;
+	r = checkpoint(store);
+	store_unqueue(store);
+	return r;
+}

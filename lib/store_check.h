@@ -38,4 +38,10 @@ struct store_health {
 int store_check(struct store *, bool repair, store_found *found, void *arg,
     struct store_health *ret);
 
+/* Moves what was committed from SQLite's log to the database, as far as those
+ * who read now let it; the log keeps its size, for the next writes. 0, also
+ * where there is no database; -EKEYREVOKED if it is shut by a failed write;
+ * -EBUSY, -errno. */
+int store_checkpoint(struct store *);
+
 #endif

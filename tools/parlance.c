@@ -97,6 +97,12 @@ static const struct command commands[] = {
     {"restore", "", 1, 1, host_restore, "DIR",
 	"Fills an empty state with what `parlance backup` saved in DIR. Stop\n"
 	"the doors first. What it writes belongs to the state's owner.\n"},
+    {"maintain", "", 0, 0, host_maintain, "",
+	"What a host needs once a day: forgets log-ins of long ago, tidies "
+	"the\n"
+	"database, removes rooms made on the web 30 days ago or more in which\n"
+	"nobody ever spoke, then checks the host as `check` does. Exit status\n"
+	"1: something is wrong.\n"},
 };
 
 #define COMMANDS_LEN (sizeof commands / sizeof commands[0])

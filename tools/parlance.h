@@ -50,7 +50,8 @@ typedef int command_act(struct admin *, char **operands, int count);
 command_act user_add, user_passwd, user_del, user_disable, user_enable,
     user_list;
 command_act rooms_list, rooms_show, rooms_tail, rooms_say, rooms_redact,
-    rooms_del, rooms_check, host_check, host_backup, host_restore;
+    rooms_del, rooms_check, host_check, host_backup, host_restore,
+    host_maintain;
 
 /* What is done before the command: reads the settings, opens the state (not
  * restore's). Complains; an outcome. */
