@@ -1,7 +1,6 @@
 #include "http_door.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -30,16 +29,14 @@ void http_door_open(struct http_door *d, const char *name,
     const struct sandbox_rule *rules, void (*before)(struct http_door *),
     char *body, size_t body_cap)
 {
-	const char *peer;
-
 	start_load(&d->start, name);
 	open_shared(d, name);
 	if (before)
 		before(d);
 	start_confine(&d->start, rules);
 	start_client(&d->start, 0, 1);
-	peer = getenv("REMOTE_ADDR");
-	d->proxied = peer && proxies_match(&d->proxies, peer, strlen(peer));
+	d->proxied = proxies_match(
+	    &d->proxies, d->start.address, strlen(d->start.address));
 	http_init(&d->http, &d->start.client, body, body_cap);
 	d->http.common = "Cache-Control: no-cache\r\n"
 			 "X-Content-Type-Options: nosniff\r\n";

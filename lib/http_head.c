@@ -293,6 +293,18 @@ static int parse(struct http_head *h, const char *at, size_t len)
 	}
 }
 
+/* What llhttp takes for a method that it does not know, a proxy's first line
+ * (proxy_line.h), whoever set that proxy up will want to see named. */
+static int name_proxy_line(struct http_head *h, const char *in, size_t len)
+{
+	if (h->status != 501 || len < 4 || memcmp(in, "PROX", 4) != 0)
+		return -EPROTO;
+	h->status = 400;
+	h->why =
+	    "a PROXY line that is malformed, or from who is no trusted proxy";
+	return -EPROTO;
+}
+
 long http_head_feed(struct http_head *h, const char *in, size_t len)
 {
 	size_t from = h->seen;
@@ -302,7 +314,7 @@ long http_head_feed(struct http_head *h, const char *in, size_t len)
 		why = scan_byte(h, in[h->seen++]);
 	/* What comes first is told first, however the bytes arrive. */
 	if (parse(h, in + from, h->seen - from - (why ? 1 : 0)) < 0)
-		return -EPROTO;
+		return name_proxy_line(h, in, len);
 	if (why)
 		return refuse(h, why == too_many ? 431 : 400, why);
 	if (!h->end)

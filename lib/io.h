@@ -54,6 +54,13 @@ int io_wait(struct pollfd *, nfds_t, int64_t deadline, enum io_how);
 /* Reads what is there, 1 to size bytes; 0 is the end of input. */
 ssize_t io_read(struct client *, void *, size_t, int64_t deadline, enum io_how);
 
+/* Looks at what came by TCP, without taking it, once that is more than `known`
+ * bytes or the peer has ended: what is there, up to size bytes, and no more
+ * than known at the end. -ENOTSOCK: the client is none that this can be done
+ * with. (lib/io_peek.c) */
+ssize_t io_peek(struct client *, void *, size_t size, size_t known,
+    int64_t deadline, enum io_how);
+
 /* Writes all. Fails with -ETIMEDOUT after LIMIT_STALL_MS without progress. */
 int io_write(struct client *, const void *, size_t);
 int io_writev(struct client *, struct iovec *, int count); /* uses it up */

@@ -54,6 +54,7 @@
 #define LIMIT_IDLE_MS 60000 /* between requests */
 #define LIMIT_STALL_MS 30000 /* a write or a read without progress */
 #define LIMIT_BODY_MS 60000 /* a whole body */
+#define LIMIT_PROXY_MS 10000 /* a trusted peer's PROXY line, or other bytes */
 #define LIMIT_LOGIN_MS 60000 /* toychat: until one is logged in */
 #define LIMIT_COMMAND_MS 60000 /* toychat: a command, from its first byte */
 #define LIMIT_BARE_FIRST_MS 250 /* unframed body: its first byte */

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,53 +108,6 @@ void start_confine(struct start *start, const struct sandbox_rule *rules)
 	log_end(&line);
 }
 
-/* inetd and its like set no REMOTE_ADDR. */
-static int peer_of_socket(
-    int fd, char *address, size_t address_size, char *port, size_t port_size)
-{
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof peer;
-
-	if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 ||
-	    (peer.ss_family != AF_INET && peer.ss_family != AF_INET6))
-		return -1;
-	return getnameinfo((struct sockaddr *)&peer, len, address,
-		   (socklen_t)address_size, port, (socklen_t)port_size,
-		   NI_NUMERICHOST | NI_NUMERICSERV)
-		   ? -1
-		   : 0;
-}
-
-static void peer_text(struct start *s, const char *address, const char *port)
-{
-	bool v6 = strchr(address, ':') != NULL;
-
-	(void)snprintf(s->peer, sizeof s->peer, "%s%.60s%s%s%.8s",
-	    v6 ? "[" : "", address, v6 ? "]" : "", *port ? ":" : "", port);
-}
-
-static void peer_find(struct start *s)
-{
-	const char *address = getenv("REMOTE_ADDR");
-	const char *port = getenv("REMOTE_PORT");
-	char a[NI_MAXHOST], p[NI_MAXSERV];
-	struct ucred cred;
-	socklen_t len = sizeof cred;
-
-	if (address && *address) {
-		peer_text(s, address, port ? port : "");
-		s->source = source_parse(address);
-	} else if (s->client.socket && peer_of_socket(s->client.in, a, sizeof a,
-					   p, sizeof p) == 0) {
-		peer_text(s, a, p);
-		s->source = source_parse(a);
-	} else if (s->client.socket && getsockopt(s->client.in, SOL_SOCKET,
-					   SO_PEERCRED, &cred, &len) == 0) {
-		(void)snprintf(
-		    s->peer, sizeof s->peer, "uid:%ju", (uintmax_t)cred.uid);
-	}
-}
-
 /* --- a template's clients ------------------------------------------------ */
 
 static int set_peer(const struct template_client *c)
@@ -200,6 +152,5 @@ void start_client(struct start *start, int in, int out)
 	r = io_client(&start->client, in, out);
 	if (r < 0)
 		log_die("client", r);
-	peer_find(start);
-	log_open(start->door, start->peer[0] ? start->peer : NULL);
+	start_peer(start);
 }

@@ -17,6 +17,8 @@
 #ifndef START_H
 #define START_H
 
+#include <netinet/in.h>
+
 #include "io.h"
 #include "rate.h"
 #include "sandbox.h"
@@ -28,7 +30,8 @@ struct start {
 	struct settings settings;
 	struct state state;
 	struct client client;
-	struct source source; /* the peer, for rates */
+	char address[INET6_ADDRSTRLEN]; /* the peer's; "": it has none */
+	struct source source; /* the same, for rates */
 	char peer[80]; /* for the log: "127.0.0.1:50122", "uid:1000" */
 	int template; /* serve's socket; -1: we have our client already */
 };
@@ -50,9 +53,14 @@ void start_files(const struct start *, struct files *ret);
 void start_confine(struct start *, const struct sandbox_rule *);
 
 /* Takes up the client: its descriptors, and its address from REMOTE_ADDR and
- * REMOTE_PORT or, on a Unix socket, SO_PEERCRED. In a template it waits for
+ * REMOTE_PORT or, where they are not set, from the socket (SO_PEERCRED of a
+ * Unix one). A trusted proxy's PROXY line is read here (start_peer.c). In a
+ * template it waits for
  * clients, which then are on those descriptors and in those variables. */
 void start_client(struct start *, int in, int out);
+
+/* Who the client is; start_client() calls it. */
+void start_peer(struct start *);
 
 /* Answers --help and --version of a handler and refuses other arguments
  * (exit 0 or 100); help is its operator's note in short. */

@@ -185,6 +185,7 @@ static const struct bad bad[] = {
     {"PRI * HTTP/2.0\r\n\r\n", 505},
     {"FOO /x HTTP/1.1\r\n\r\n", 501},
     {"post /x HTTP/1.1\r\n\r\n", 400},
+    {"PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n", 400},
 };
 
 static void what_proxies_could_read_in_another_way_is_refused(void **state)
