@@ -19,8 +19,6 @@
  * STATE_DIRECTORY is to be on a real disk.
  */
 #include <errno.h>
-#include <limits.h>
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -28,6 +26,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "bare_db.h"
 #include "lib/clock.h"
 #include "lib/store_inbox.h"
 #include "rounds.h"
@@ -39,8 +38,6 @@
 #define SENDERS 1000
 #define UNREAD 100000
 #define OTHERS 10
-
-#define BODY "the quick brown fox jumps over the lazy dog, and says so here"
 
 enum way { INBOX, BARE, WAYS };
 
@@ -60,84 +57,12 @@ struct bench {
 	int64_t me;
 };
 
-static void fail(const char *what, int error)
-{
-	(void)fprintf(stderr, "inbox: %s: %s\n", what, strerror(abs(error)));
-	exit(1);
-}
-
-static uint64_t now_us(clockid_t clock)
+static uint64_t clock_us(clockid_t clock)
 {
 	struct timespec t;
 
 	(void)clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-/* --- bare ------------------------------------------------------------------
- */
-
-static sqlite3 *open_bare(const struct bench *b)
-{
-	char path[PATH_MAX + 32];
-	sqlite3 *db;
-
-	(void)snprintf(
-	    path, sizeof path, "%s/db/parlance.db", b->state.state_path);
-	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) ||
-	    sqlite3_busy_timeout(db, LIMIT_LOCK_MS) ||
-	    sqlite3_exec(db,
-		"PRAGMA journal_mode=WAL;"
-		"PRAGMA synchronous=FULL;"
-		"PRAGMA foreign_keys=ON;"
-		"PRAGMA temp_store=MEMORY;"
-		"PRAGMA journal_size_limit=16777216;",
-		NULL, NULL, NULL))
-		fail(path, EIO);
-	return db;
-}
-
-static void step(sqlite3_stmt *statement)
-{
-	int rc = sqlite3_step(statement);
-
-	if (rc != SQLITE_DONE) {
-		(void)fprintf(stderr, "inbox: bare: %s\n", sqlite3_errstr(rc));
-		exit(1);
-	}
-	(void)sqlite3_reset(statement);
-}
-
-struct bare {
-	sqlite3 *db;
-	sqlite3_stmt *begin, *insert, *commit;
-};
-
-static void bare_init(struct bare *bare, const struct bench *b)
-{
-	bare->db = open_bare(b);
-	if (sqlite3_prepare_v2(
-		bare->db, "BEGIN IMMEDIATE", -1, &bare->begin, NULL) ||
-	    sqlite3_prepare_v2(bare->db, "COMMIT", -1, &bare->commit, NULL) ||
-	    sqlite3_prepare_v2(bare->db,
-		"INSERT INTO messages (timestamp, source_id, destination, "
-		"inbox_id, body) VALUES (?, ?, ?, ?, ?)",
-		-1, &bare->insert, NULL))
-		fail("prepare", EIO);
-}
-
-static void bare_send(struct bare *bare, int64_t me)
-{
-	(void)sqlite3_bind_int64(bare->insert, 1, clock_now());
-	(void)sqlite3_bind_int64(bare->insert, 2, me);
-	(void)sqlite3_bind_text(bare->insert, 3, "bob", 3, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(bare->insert, 4, me);
-	(void)sqlite3_bind_text(
-	    bare->insert, 5, BODY, sizeof BODY - 1, SQLITE_STATIC);
-	step(bare->begin);
-	step(bare->insert);
-	step(bare->commit);
 }
 
 /* --- send ------------------------------------------------------------------
@@ -162,20 +87,20 @@ static int sender(const struct bench *b, enum way way)
 
 	store_init(&store, &b->state);
 	if (way == BARE)
-		bare_init(&bare, b);
+		bare_init(&bare, &b->state);
 	else
 		r = store_open(&store);
 	b->round->ready++;
 	while (!b->round->go)
 		(void)usleep(100);
 	for (; r == 0 && !b->round->stop; n++) {
-		start = now_us(CLOCK_MONOTONIC);
+		start = clock_us(CLOCK_MONOTONIC);
 		if (way == BARE)
 			bare_send(&bare, b->me);
 		else
-			r = inbox_send(
-			    &store, b->me, "bob", 3, BODY, sizeof BODY - 1);
-		note_worst(b->round, now_us(CLOCK_MONOTONIC) - start);
+			r = inbox_send(&store, b->me, "bob", 3, BARE_TEXT,
+			    sizeof BARE_TEXT - 1);
+		note_worst(b->round, clock_us(CLOCK_MONOTONIC) - start);
 	}
 	if (r < 0)
 		fail("inbox_send", r);
@@ -241,33 +166,6 @@ static void bench_send(struct bench *b, int processes)
 /* --- read ------------------------------------------------------------------
  */
 
-static void fill(const struct bench *b)
-{
-	sqlite3 *db = open_bare(b);
-	char *sql = sqlite3_mprintf(
-	    "BEGIN;"
-	    "WITH RECURSIVE i(n) AS "
-	    "(SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d) "
-	    "INSERT INTO users (username, name_key, password, created) "
-	    "SELECT 'user' || n, 'user' || n, 'x', 0 FROM i;"
-	    "DELETE FROM messages;"
-	    /* Interleaved, as they would come. */
-	    "WITH RECURSIVE i(n) AS "
-	    "(SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n < %d) "
-	    "INSERT INTO messages (timestamp, source_id, destination, "
-	    "inbox_id, body) SELECT 1795183387, "
-	    "(SELECT user_id FROM users WHERE username = 'user' || "
-	    "(1 + n * 7919 %% %d)), 'bob', %lld + n %% %d, '%s' FROM i;"
-	    "COMMIT;",
-	    SENDERS, UNREAD * (OTHERS + 1) - 1, SENDERS, (long long)b->me,
-	    OTHERS + 1, BODY);
-
-	if (!sql || sqlite3_exec(db, sql, NULL, NULL, NULL))
-		fail(sqlite3_errmsg(db), EIO);
-	sqlite3_free(sql);
-	(void)sqlite3_close(db);
-}
-
 static int count_one(void *arg, const char *from, uint64_t count)
 {
 	uint64_t *counts = arg;
@@ -288,21 +186,21 @@ static void bench_read(struct bench *b)
 	char from[16];
 	int r;
 
-	fill(b);
+	bare_fill(&b->state, b->me, SENDERS, UNREAD, OTHERS);
 	store_init(&store, &b->state);
 	for (uint64_t i = 0; i < b->rounds; i++) {
 		counts[0] = counts[1] = 0;
-		start = now_us(CLOCK_PROCESS_CPUTIME_ID);
+		start = clock_us(CLOCK_PROCESS_CPUTIME_ID);
 		r = inbox_each(&store, b->me, count_one, counts);
-		each[i] = (double)(now_us(CLOCK_PROCESS_CPUTIME_ID) - start);
+		each[i] = (double)(clock_us(CLOCK_PROCESS_CPUTIME_ID) - start);
 		if (r < 0)
 			fail("inbox_each", r);
 		(void)snprintf(from, sizeof from, "user%d", 1 + (int)i * 7);
-		real = now_us(CLOCK_MONOTONIC);
-		start = now_us(CLOCK_PROCESS_CPUTIME_ID);
+		real = clock_us(CLOCK_MONOTONIC);
+		start = clock_us(CLOCK_PROCESS_CPUTIME_ID);
 		r = inbox_take(&store, b->me, from, strlen(from), &message);
-		take[i] = (double)(now_us(CLOCK_PROCESS_CPUTIME_ID) - start);
-		wall[i] = (double)(now_us(CLOCK_MONOTONIC) - real);
+		take[i] = (double)(clock_us(CLOCK_PROCESS_CPUTIME_ID) - start);
+		wall[i] = (double)(clock_us(CLOCK_MONOTONIC) - real);
 		if (r < 0)
 			fail("inbox_take", r);
 	}

@@ -155,8 +155,11 @@ static void delay(struct auth *auth, struct source source)
 {
 	int64_t ms = rate_login_failed(&auth->rate, source);
 
-	if (ms > 0)
-		(void)io_wait(NULL, 0, clock_in(ms), IO_TERM);
+	if (ms <= 0)
+		return;
+	/* Who guesses fast is many who wait: let each be small. */
+	store_idle(auth->store);
+	(void)io_wait(NULL, 0, clock_in(ms), IO_TERM);
 }
 
 int auth_check(struct auth *auth, struct source source, const char *name,
