@@ -92,7 +92,7 @@ static bool first_this_boot(const struct state *s)
 
 void start_confine(struct start *start, const struct sandbox_rule *rules)
 {
-	struct sandbox_missing missing;
+	struct sandbox_missing missing = {0};
 	struct log_line line;
 	int r;
 
