@@ -32,7 +32,7 @@ struct restore {
 /* Is it a whole backup, of a version that we know? */
 static int check_place(struct admin *admin, const char *path)
 {
-	struct state_error error;
+	struct state_error error = {""};
 	struct stat st;
 	int fd = place_file(admin, admin->place, "version", &st), r = fd;
 
