@@ -138,6 +138,15 @@ bob'
 	assert_output --partial 'elsewhere: is not empty: drawing is there'
 }
 
+@test "who may not read a host is told so, and makes nothing" {
+	hand_over
+	chmod 777 .
+	run -111 setpriv --reuid 61235 --regid 61235 --clear-groups \
+		"$BUILD/bin/parlance" backup saved
+	assert_output --partial 'run this as the owner'
+	[ ! -e saved ]
+}
+
 @test "where there is no host nothing is saved, and none is made" {
 	run parlance backup saved
 	assert_failure 1
@@ -319,10 +328,15 @@ bob'
 		parlance room say -u alice "room$n" hello
 	done
 	parlance backup saved
+	began=${EPOCHREALTIME/./}
+	again parlance restore saved
+	took=$(((${EPOCHREALTIME/./} - began) / 1000))
 	cut=0
-	for n in $(seq $((10 * TEST_SCALE))); do
+	for _ in $(seq $((8 * TEST_SCALE))); do
 		rm -rf again again.run
-		again timeout -s KILL "0.0$((RANDOM % 40 + 10))" \
+		n=$((RANDOM % took))
+		again timeout -s KILL \
+			"$(printf '%d.%03d' $((n / 1000)) $((n % 1000)))" \
 			"$BUILD/bin/parlance" restore saved >/dev/null 2>&1 || :
 		[ -e again/version ] || continue
 		[ "$(cat again/version)" = restoring ] || continue
@@ -339,6 +353,7 @@ bob'
 	done
 	echo "# killed in the midst: $cut" >&3
 	# Whatever the timing was: as one that was killed leaves it.
+	again parlance room list >/dev/null 2>&1 || :
 	echo restoring >again/version
 	echo stale >again/files/stale
 	again parlance restore saved

@@ -30,9 +30,12 @@ struct backup {
 	int from, to; /* rooms/, here and there */
 };
 
+/* Root makes the directory before it becomes the owner; who is nobody else
+ * opens the state first, so that where that fails nothing was made. */
 int backup_open(struct admin *admin, char **operands)
 {
 	struct state_error error;
+	bool other;
 	int r = load_settings(admin);
 
 	if (r != DONE)
@@ -40,11 +43,15 @@ int backup_open(struct admin *admin, char **operands)
 	r = state_there(&error);
 	if (r == -ENOENT)
 		return complain(admin, REFUSED, "%s", error.text);
-	r = state_owner(&admin->owner, &error);
+	if (r == 0)
+		r = state_owner(&admin->owner, &error);
+	other = admin->owner.other;
+	if (r == 0 && !other)
+		r = state_open(&admin->state, &error);
 	if (r < 0)
 		return complain_state(admin, r, &error);
 	r = place_make(admin, operands[0]);
-	if (r != DONE)
+	if (r != DONE || !other)
 		return r;
 	r = state_owner_become(&admin->owner, &error);
 	admin->owner.other = false;
@@ -132,8 +139,8 @@ static void look_at_room(struct backup *b, struct room *room)
 				  : "shut since a write to disk failed");
 }
 
-/* A count of the room before r is what was asked for, and that it is not held
- * by somebody else is checked each time. */
+/* All below the end that was found never changes, so no lock is held. A file
+ * that is shorter than that by now was edited. */
 static int copy_room(struct backup *b, struct room *room, const char *file)
 {
 	struct stat st;
