@@ -307,8 +307,9 @@ DEPS = gcc libc6-dev pkg-config libsqlite3-dev libsystemd-dev llhttp-dev \
 DEPS_CHECK = bats bats-assert libcmocka-dev clang llvm libclang-rt-14-dev \
 	clang-format cppcheck shellcheck curl netcat-openbsd socat sqlite3 \
 	strace python3 pyflakes3 procps util-linux e2fsprogs libfuse3-dev fuse3 \
-	mandoc tmux iproute2 chromium chromium-driver python3-selenium npm
-DEPS_BENCH = nginx-light ngircd ucspi-tcp valgrind
+	mandoc tmux iproute2 chromium chromium-driver python3-selenium npm \
+	nginx-light stunnel4 ucspi-tcp openssl debhelper lintian
+DEPS_BENCH = ngircd valgrind
 
 .PHONY: deps deps-check
 deps: ## install what building needs (Debian)
@@ -329,7 +330,8 @@ SOURCES_C = $(wildcard lib/*.[ch] lib/gen/*.c handlers/*.[ch] helpers/*.[ch] \
 	clients/*.[ch] tools/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/bin/*.[ch] bench/*.[ch])
 SCRIPTS = $(wildcard .ci/run tests/run tests/*.bats tests/*.bash bench/run \
-	helpers/run lib/gen/deps)
+	helpers/run lib/gen/deps etc/inetd/parlance-door etc/tcpserver/run \
+	debian/parlance.p*)
 
 UNITS = $(wildcard $(addprefix systemd/parlance*.,socket service target timer))
 ETC = $(DESTDIR)$(SYSCONFDIR)/parlance
