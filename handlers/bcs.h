@@ -119,6 +119,7 @@ struct session {
 	int64_t tokens_time;
 	int64_t pause; /* no send before that */
 	size_t own_first, own_count; /* in `own` */
+	uint64_t own_last; /* those between `own` and this are told by author */
 	uint64_t sent, delivered; /* for the log */
 
 	/* Messages out. */
@@ -131,7 +132,10 @@ struct session {
 	bool outstanding; /* a deliver without its status */
 	bool unsent; /* ... of which something is still in `out` */
 	int64_t ack_by;
-	uint64_t taken; /* of out_total, when the status was due last */
+	/* Of out_total, to know who is still taking what was sent: */
+	uint64_t due_end; /* so much is to be taken before a status can come */
+	uint64_t taken; /* so much of that was taken, at the last look */
+	uint64_t proven; /* so much was taken surely */
 	struct {
 		bool begun; /* record `next` is delivered piece by piece */
 		bool line; /* the next piece begins a line */
@@ -190,8 +194,15 @@ void bcs_noted(struct session *, int error);
 /* Takes what arrived (io_wait said so). */
 void bcs_read(struct session *);
 
-/* A deliver is whole on its way: from now on its status is awaited. */
+/* From now on there is time for the status of a deliver. */
 void bcs_expect(struct session *);
+
+/* It came: all before it was taken. */
+void bcs_proved(struct session *);
+
+/* Was something taken of a deliver, or of a download that may stand before it,
+ * since this was asked or the deliver went? */
+bool bcs_took(struct session *);
 
 /* Writes what can be written. */
 void bcs_flush(struct session *);
@@ -252,6 +263,9 @@ const char *bcs_failure(int error);
 
 /* Is this record its own? The cursor passes it then. */
 bool bcs_own(struct session *, uint64_t number);
+
+/* ... of which there were too many: it may be, if this is its author. */
+bool bcs_own_perhaps(const struct session *, uint64_t number);
 
 /* --- bcs_deliver.c --- */
 

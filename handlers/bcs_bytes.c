@@ -46,6 +46,50 @@ void bcs_expect(struct session *s)
 	s->ack_by = clock_in((int64_t)s->start.settings.bcs_ack_timeout * 1000);
 }
 
+/* How much of out_total the client's side has. For local sockets the kernel
+ * counts more than bytes. */
+static uint64_t taken_now(const struct session *s)
+{
+	uint64_t left = io_untaken(&s->start.client);
+
+	return left < s->out_total ? s->out_total - left : 0;
+}
+
+/* Fewer bytes on their way count as taken: to ask the kernel of each message
+ * would cost too much. */
+#define AT_ONCE 1024
+
+/* A deliver is whole on its way. */
+static void sent(struct session *s)
+{
+	bool much = s->out_total - s->proven > AT_ONCE;
+
+	s->unsent = false;
+	s->due_end = s->out_total;
+	s->taken = much ? taken_now(s) : s->out_total;
+	bcs_expect(s);
+}
+
+void bcs_proved(struct session *s)
+{
+	s->outstanding = false;
+	if (s->proven < s->due_end)
+		s->proven = s->due_end;
+}
+
+bool bcs_took(struct session *s)
+{
+	uint64_t taken = taken_now(s);
+	bool more;
+
+	s->proven = taken;
+	if (taken > s->due_end)
+		taken = s->due_end;
+	more = taken > s->taken;
+	s->taken = taken;
+	return more;
+}
+
 /* The last byte of all went, or never will. */
 static void flushed(struct session *s)
 {
@@ -85,6 +129,8 @@ static ssize_t write_contents(struct session *s)
 		n = io_send_file_now(&s->start.client, s->download.fd,
 		    s->download.at, left < CONTENTS ? left : CONTENTS);
 	if (n >= 0) {
+		s->out_total += (uint64_t)n;
+		s->due_end = s->out_total;
 		s->download.at += (uint64_t)n;
 		s->download.left -= (uint64_t)n;
 		if (s->download.left == 0)
@@ -99,12 +145,12 @@ static ssize_t write_frames(struct session *s)
 	ssize_t n =
 	    io_write_now(&s->start.client, s->out + s->out_at, end - s->out_at);
 
-	if (n > 0)
+	if (n > 0) {
 		s->out_at += (size_t)n;
-	if (s->unsent && s->out_at >= s->out_deliver) {
-		s->unsent = false;
-		bcs_expect(s);
+		s->out_total += (uint64_t)n;
 	}
+	if (s->unsent && s->out_at >= s->out_deliver)
+		sent(s);
 	return n;
 }
 
@@ -126,7 +172,6 @@ void bcs_flush(struct session *s)
 		broken(s);
 		return;
 	}
-	s->out_total += (uint64_t)n;
 	s->out_time = clock_ms();
 	if (bcs_flushed(s))
 		flushed(s);

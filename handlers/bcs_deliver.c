@@ -20,6 +20,7 @@ static void mend_cursor(struct session *s)
 	s->known = s->room.count;
 	s->piece.begun = false;
 	s->own_count = 0;
+	s->own_last = 0;
 }
 
 static void log_failing(struct session *s, int error)

@@ -7,6 +7,11 @@
 #include "lib/clock.h"
 #include "lib/io.h"
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static bool wants_input(const struct session *s)
 {
 	return bcs_is_asked(s) && !s->in_ended && !s->in_blocked &&
@@ -18,10 +23,11 @@ static bool is_frame_begun(const struct session *s)
 	return s->in_len > s->in_at || s->state == BCS_UPLOADING;
 }
 
+/* Where we do not read, the status may have come long since. */
 static int64_t ack_deadline(const struct session *s)
 {
-	bool runs = s->outstanding && !s->unsent && s->state < BCS_CLOSING &&
-		    s->state != BCS_UPLOADING && s->pause == CLOCK_NEVER;
+	bool runs = s->outstanding && !s->unsent && wants_input(s) &&
+		    s->state != BCS_UPLOADING;
 
 	return runs ? s->ack_by : CLOCK_NEVER;
 }
@@ -50,14 +56,11 @@ static const struct {
  * download perhaps: then it has time again. */
 static bool is_taking(struct session *s)
 {
-	size_t left = io_untaken(&s->start.client);
-	uint64_t taken = s->out_total - left;
+	bool took = bcs_took(s);
 
-	if (left == 0 || taken <= s->taken)
-		return false;
-	s->taken = taken;
-	bcs_expect(s);
-	return true;
+	if (took)
+		bcs_expect(s);
+	return took;
 }
 
 static bool take_timeouts(struct session *s, int64_t now)
@@ -87,11 +90,22 @@ static void stalled(struct session *s)
 	s->state = BCS_ENDED;
 }
 
-/* With something just read, what is overdue may be in it; but not for ever. */
+/* What came since poll(2) said that there is nothing. */
+static bool is_heard_now(const struct session *s)
+{
+	struct pollfd in = {s->start.client.in, POLLIN, 0};
+
+	return wants_input(s) && io_wait(&in, 1, 0, IO_BUSY) > 0;
+}
+
+/* With something just read, or not looked at yet, what is overdue may be in it;
+ * but not for ever. */
 static void expire(struct session *s, bool read)
 {
 	int64_t now = clock_ms();
 
+	if (!read && earlier(ack_deadline(s), input_deadline(s)) <= now)
+		read = is_heard_now(s);
 	if (output_deadline(s) <= now)
 		stalled(s);
 	else if (!take_timeouts(s, read ? now - LIMIT_STALL_MS : now) &&
@@ -100,11 +114,6 @@ static void expire(struct session *s, bool read)
 }
 
 /* --- rounds ----------------------------------------------------------- */
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* Is it in the lobby? */
 static bool listens(const struct session *s)
@@ -168,13 +177,17 @@ static bool take_round(struct session *s, const struct pollfd *fds)
 	return heard;
 }
 
-/* Time in which we would not listen is not the client's. */
+/* Time in which we would not listen is not the client's. If that was for an
+ * answer or a file that it took slowly, it may have as much to catch up with.
+ */
 static void forgive(struct session *s, int64_t since)
 {
 	int64_t now = clock_ms();
 
 	if (s->pause != CLOCK_NEVER)
 		s->ack_by += now - since;
+	else if (s->outstanding)
+		bcs_expect(s);
 	s->in_time = now;
 }
 
@@ -205,7 +218,7 @@ static void wait(struct session *s, bool busy)
 		bcs_news(s);
 	if (deaf)
 		forgive(s, now);
-	expire(s, heard);
+	expire(s, heard || busy);
 }
 
 /* What can be done at once. False: nothing. */

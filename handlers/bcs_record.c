@@ -122,6 +122,12 @@ static bool is_stranger(const struct session *s, const struct footer *footer)
 	return !names_have(&s->shown, name);
 }
 
+static bool is_ours(const struct session *s, const struct footer *footer)
+{
+	return bcs_own_perhaps(s, s->next) && is_bcs(footer) &&
+	       parse_is(footer->author.data, footer->author.len, s->author);
+}
+
 /* The record stands in s->record. */
 static void whole(struct session *s, const struct room_span *span, size_t len)
 {
@@ -131,7 +137,7 @@ static void whole(struct session *s, const struct room_span *span, size_t len)
 
 	room_record(s->record, len, &body, &footer);
 	set_from(s, &footer);
-	if (is_stranger(s, &footer) ||
+	if (is_ours(s, &footer) || is_stranger(s, &footer) ||
 	    (span->upload && tell_file(s, &footer))) {
 		pass(s);
 		return;

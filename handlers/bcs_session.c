@@ -165,6 +165,6 @@ bool bcs_acknowledge(struct session *s, const struct bcs_frame *frame)
 {
 	(void)frame;
 	if (!s->unsent)
-		s->outstanding = false;
+		bcs_proved(s);
 	return true;
 }

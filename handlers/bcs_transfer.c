@@ -55,9 +55,6 @@ bool bcs_sendfile(struct session *s, const struct bcs_frame *frame)
 	enum file_name_fault fault = file_name_check(name.data, name.len);
 	int r;
 
-	/* Its record will be one of our own. */
-	if (s->own_count == BCS_OWN)
-		return false;
 	s->state = BCS_UPLOADING;
 	s->upload_left = frame->length;
 	s->refusal.code = BCS_OK;

@@ -7,7 +7,6 @@ bats_load_library bats-support
 bats_load_library bats-assert
 
 setup() {
-	[ -e tests/bcs.py ] || skip "tests/bcs.py is not there yet"
 	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
 	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
 	export HOME=$BATS_TEST_TMPDIR PARLANCE_CONF=$BATS_TEST_TMPDIR/parlance.conf

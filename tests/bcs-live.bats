@@ -120,6 +120,18 @@ scenario() { # scenario NAME [FILE]: in a state of its own
 	scenario unacknowledging
 }
 
+@test "the time for a status counts from the last byte that was taken" {
+	scenario just_taken
+}
+
+@test "a status that the server does not read is not late" {
+	scenario withheld
+}
+
+@test "4,300 messages before an acknowledgement are answered, and not echoed" {
+	scenario many_own
+}
+
 @test "a long upload keeps nobody waiting" {
 	scenario uploads
 }

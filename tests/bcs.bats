@@ -466,7 +466,10 @@ until_mark() {
 }
 
 @test "below PARLANCE_MIN_FREE an upload is 4, and a message is not" {
-	PARLANCE_MIN_FREE=1024G talk sendfile:f:x send:x
+	export PARLANCE_FILES PARLANCE_MIN_FREE=1024G
+	PARLANCE_FILES=$(mktemp -d /dev/shm/parlance.XXXXXX) # never as large
+	talk sendfile:f:x send:x
+	rmdir "$PARLANCE_FILES"
 	answered 'status:4:there is not enough space for the file' status:0:ok
 }
 

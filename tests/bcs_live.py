@@ -12,7 +12,7 @@ import signal
 import time
 
 from bcs import (
-    FNOTIFY, OK, REGISTER, SEND, Hub, Pulse, after, at_random, frame, never)
+    FNOTIFY, OK, REGISTER, SEND, Hub, Pulse, after, at_once, at_random, frame, never)
 from bcs_host import (
     STATE, FanoutAway, Pretender, Server, by_hand, handler_of, heard_all,
     heard_some, kill, lobby)
@@ -727,7 +727,7 @@ def uploads():
 def slow_reader():
     """While one takes its time over a download, all others go on."""
     data = os.urandom(1 << 20) * 8
-    with Server(BCS_ACK_TIMEOUT=10) as s:
+    with Server(BCS_ACK_TIMEOUT=1) as s:
         hub = s.hub
         a, b = hub.join("a", "b")
         slow = hub.join("slow", rcvbuf=16384)
@@ -747,6 +747,98 @@ def slow_reader():
         hub.fence(a)
         heard_all([a, b, slow])
         alive(a, b, slow)
+
+
+def just_taken():
+    """The time for a status counts from the last byte that was taken."""
+    with Server(BCS_ACK_TIMEOUT=2) as s:
+        hub = s.hub
+        a = hub.join("a")
+        slow = hub.join("slow", rcvbuf=4096)
+        hub.fence(a)
+        slow.stop_reading()
+        slow.ack = after(0.8)
+        asked = a.send("." * 65000)
+        hub.until(lambda: asked.done)
+        hub.pass_time(1.6)
+        slow.stop_reading(False)
+        hub.until(lambda: slow.unacked)
+        hub.until(lambda: not slow.unacked)
+        slow.ack = at_once
+        hub.fence(a)
+        hub.fence(slow)
+        heard_all([a, slow])
+        alive(a, slow)
+        # Of whom nothing more is known it is the time from the sending.
+        slow.ack = never
+        begun = time.monotonic()
+        hub.fence(a, among=[])
+        hub.until(closed(slow))
+        timed_out(slow, begun, 1.9, 3.5)
+
+
+def withheld():
+    """A status that stands behind what the server does not read is not late,
+    and who takes nothing has the 30 s of the output, not those of a status."""
+    os.makedirs(STATE + "/files")
+    data = os.urandom(1 << 20) * 12
+    with open(STATE + "/files/big", "wb") as big:
+        big.write(data)
+    with Server(BCS_ACK_TIMEOUT=1) as s:
+        hub = s.hub
+        a = hub.join("a")
+        # By a status that waits for its place; by a request that does.
+        waits = [lambda c: c.send("in between"), lambda c: c.getfile("big")]
+        for turn, wait in enumerate(waits):
+            c = hub.join(f"c{turn}", rcvbuf=16384)
+            hub.agree()
+            hub.fence(a)
+            c.ack = never
+            asked = a.send("to be acknowledged")
+            hub.until(lambda: asked.done and c.unacked)
+            c.stop_reading()
+            down, behind = c.getfile("big"), wait(c)
+            c.acknowledge()
+            hub.pass_time(3)
+            c.ack = at_once
+            c.stop_reading(False)
+            hub.until(lambda: down.done and behind.done,
+                      lambda: (c, down.done, behind.done))
+            assert down.digest == hashlib.sha256(data).hexdigest()
+            hub.fence(a)
+            alive(a, c)
+            heard_all([a])
+            c.half_close()  # so that no more status is to be expected
+            hub.until(closed(c))
+            assert c.goodbye is None and c.closed[0] == "end", c
+
+
+def many_own():
+    """Who sends much before it acknowledges is answered, and does not hear it
+    back."""
+    count = 4300
+    with Server() as s:
+        hub = s.hub
+        a, b = hub.join("a", "b")
+        hub.agree()
+        hub.fence(a)
+        b.ack = never
+        hub.fence(a, among=[])
+        hub.until(lambda: b.unacked)
+        a.talk(f"a {i}" for i in range(100))
+        asked = [b.send(f"b {i}") for i in range(count)]
+        hub.until(lambda: all(x.done and x.code == 0 for x in asked),
+                  lambda: sum(bool(x.done) for x in asked), patience=60)
+        a.talk(f"a {i}" for i in range(100, 110))
+        asked = [b.send(f"b {i}") for i in range(count, count + 10)]
+        hub.until(lambda: all(x.done and x.code == 0 for x in asked))
+        b.ack = at_once
+        b.acknowledge()
+        hub.until(lambda: "a 109" in b.texts())
+        asked = [b.send(f"b {i}") for i in range(10)]
+        hub.fence(a)
+        hub.fence(b)
+        heard_all([a, b])
 
 
 def rate():
