@@ -84,7 +84,13 @@ void presence_tell(struct fanout *f, const struct datagram *news)
 	struct subscriber *s;
 
 	for (s = f->subscribers; s; s = s->next) {
-		if (!s->who || (!s->owed && subscriber_tell(s, data, len)))
+		if (!s->who)
+			continue;
+		/* He may have made room, and should know of who comes before he
+		 * can see what that one says. */
+		if (s->owed)
+			subscriber_pay(s);
+		if (!s->owed && subscriber_tell(s, data, len))
 			continue;
 		s->owed_roster = true;
 		owe(s);
