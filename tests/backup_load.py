@@ -274,7 +274,9 @@ def backup(host, name):
 
 
 def killed(host, name, most):
-    """One that is killed within so many seconds; was it too late?"""
+    """One that is killed within so many seconds; was that before its end? One
+    that says it is whole, is whole."""
+    began = time.monotonic()
     process = subprocess.Popen(
         [PARLANCE, "backup", f"{host.where}/{name}"], env=host.environment,
         stdout=subprocess.DEVNULL)
@@ -286,13 +288,13 @@ def killed(host, name, most):
     assert code in (0, -signal.SIGKILL), code
     whole = os.path.exists(f"{host.where}/{name}/version")
     assert whole or code, name
-    if os.path.exists(f"{host.where}/{name}"):
+    if whole:
+        compare(host, name, began)
+    elif os.path.exists(f"{host.where}/{name}"):
         refused = host.parlance(
-            "restore", f"{host.where}/{name}", state="again", good=(0, 1))
-        assert (refused.returncode == 0) == whole, refused
-        assert whole or "no whole backup" in refused.stderr
-        shutil.rmtree(f"{host.where}/{name}")
-    shutil.rmtree(host.where + "/again", ignore_errors=True)
+            "restore", f"{host.where}/{name}", state="again", good=(1,))
+        assert "no whole backup" in refused.stderr
+    shutil.rmtree(f"{host.where}/{name}", ignore_errors=True)
     return not whole
 
 
