@@ -523,3 +523,29 @@ not_owners() {
 	[ ! -s err ]
 	[ "$(wc -l <out)" = 1 ]
 }
+
+# --- and then ----------------------------------------------------------------
+
+inbox() { # as toychat tells alice
+	printf 'login alice secret\r\ncheckinbox\r\n' |
+		again "$BUILD/handlers/toychat" 2>/dev/null | tr -d '\r'
+}
+
+@test "who is logged in where a host was restored hears what is said from then on" {
+	some_host
+	for n in 1 2 3; do
+		parlance room say -u bob lobby "$n"
+	done
+	parlance backup saved
+	# The database is the older, so a mark past the end is somebody's work.
+	sed -i '/^[23]$/,+1d' saved/rooms/lobby.txt
+	sqlite3 saved/db/parlance.db 'UPDATE users SET lobby_seen = 4'
+	again parlance restore saved
+	run inbox
+	assert_output 'success
+inbox'
+	again parlance room say -u bob lobby 'here again'
+	run inbox
+	assert_output 'success
+inbox * 1'
+}
