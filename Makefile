@@ -172,12 +172,19 @@ $(BUILD)/lib/gen/seccomp: lib/gen/seccomp.c
 	@mkdir -p $(@D)
 	$(CC) $(OURS) $(CFLAGS) -o $@ $< -lseccomp
 
-$(BUILD)/gen/seccomp_%.h: $(BUILD)/lib/gen/seccomp
+FILTERS = any child fanout gallery $(HANDLERS) $(HANDLERS:%=%_template)
+$(FILTERS:%=$(BUILD)/gen/seccomp_%.h): $(BUILD)/gen/seccomp_%.h: $(BUILD)/lib/gen/seccomp
 	@mkdir -p $(@D)
-	$< $* > $@.new && mv $@.new $@
+	@echo "  GEN $@"
+	$(Q)$< $* > $@.new && mv $@.new $@
 
-$(BUILD)/lib/sandbox.o: $(foreach f,handler template child,\
-	$(BUILD)/gen/seccomp_$f.h)
+$(BUILD)/lib/sandbox.o: $(BUILD)/gen/seccomp_child.h
+$(BUILD)/lib/sandbox_any.o: $(BUILD)/gen/seccomp_any.h
+HANDLER_RULES = $(HANDLERS:%=$(BUILD)/handlers/%_rules.o)
+HELPER_RULES = $(foreach h,fanout gallery,$(BUILD)/helpers/$h_rules.o)
+$(HANDLER_RULES): $(BUILD)/handlers/%_rules.o: $(BUILD)/gen/seccomp_%.h \
+	$(BUILD)/gen/seccomp_%_template.h
+$(HELPER_RULES): $(BUILD)/helpers/%_rules.o: $(BUILD)/gen/seccomp_%.h
 
 # The schema as C strings, one a version.
 $(BUILD)/gen/schema.h: lib/schema.sql Makefile
@@ -229,6 +236,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(WIRE) $(LIB)
 $(BUILD)/corpus/%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/driver.o $(WIRE) $(LIB)
 	@mkdir -p $(@D)
 	$(link) $(LIBS)
+
+# It tries what each program's confinement leaves.
+$(BUILD)/tests/bin/probe: $(HANDLER_RULES) $(HELPER_RULES)
 
 LIBS_tests_powercut = -lfuse3
 LIBS_tests_bin = $(LIBS_helpers)

@@ -24,6 +24,7 @@
  */
 #include "bcs.h"
 
+#include "handlers/rules.h"
 #include "lib/clock.h"
 
 static const char help[] =
@@ -31,24 +32,6 @@ static const char help[] =
     "Serves one client of the bcs door (Basic Chat Server) on standard input\n"
     "and output; serve, systemd or inetd start it. STATE_DIRECTORY and\n"
     "RUNTIME_DIRECTORY say where the lobby is. See parlance-bcs(8).\n";
-
-#define FILES_RIGHTS                                                           \
-	(SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE)
-
-static struct sandbox_rule rules[] = {
-    {SANDBOX_STATE, "rooms",
-	SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
-    {SANDBOX_STATE, "lost", SANDBOX_MAKE | SANDBOX_WRITE | SANDBOX_REMOVE},
-    {SANDBOX_RUNTIME, "index",
-	SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
-    {SANDBOX_RUNTIME, "failed", SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE},
-    {SANDBOX_RUNTIME, "present",
-	SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_MAKE},
-    {SANDBOX_NONE, NULL, 0}, /* of uploads: load() */
-    {SANDBOX_NONE, NULL, 0},
-};
-
-#define FILES_RULE (sizeof rules / sizeof rules[0] - 2)
 
 static void init(struct session *s)
 {
@@ -71,7 +54,6 @@ static void load(struct session *s)
 	if (r < 0)
 		log_die("present", r);
 	start_files(&s->start, &s->files);
-	rules[FILES_RULE] = files_rule(&s->start.settings, FILES_RIGHTS);
 	if (chatlog_open(&s->chatlog, s->start.peer) < 0)
 		log_usage(
 		    "bcs", CHATLOG_VARIABLE " is no descriptor to write to");
@@ -86,7 +68,7 @@ int main(int argc, char **argv)
 	start_options(argc, argv, "bcs", help);
 	init(s);
 	load(s);
-	start_confine(&s->start, rules);
+	start_confine(&s->start, &bcs_sandbox);
 	start_client(&s->start, 0, 1);
 	return bcs_serve(s);
 }

@@ -21,28 +21,13 @@
  */
 #include "chatfile.h"
 
+#include "handlers/rules.h"
+
 static const char help[] =
     "usage: chatfile\n"
     "Serves one HTTP client of the chatfile door on standard input and\n"
     "output; serve, systemd or inetd start it. STATE_DIRECTORY and\n"
     "RUNTIME_DIRECTORY say where the rooms are. See parlance-chatfile(8).\n";
-
-static const struct sandbox_rule rules[] = {
-    {SANDBOX_STATE, "rooms",
-	SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_MAKE |
-	    SANDBOX_REMOVE},
-    {SANDBOX_STATE, "meta", SANDBOX_READ},
-    {SANDBOX_STATE, "lost", SANDBOX_MAKE | SANDBOX_WRITE | SANDBOX_REMOVE},
-    {SANDBOX_STATE, "db",
-	SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
-    {SANDBOX_RUNTIME, "index",
-	SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
-    {SANDBOX_RUNTIME, "failed", SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE},
-    {SANDBOX_RUNTIME, "auth", SANDBOX_WRITE | SANDBOX_MAKE},
-    {SANDBOX_RUNTIME, "slots", SANDBOX_WRITE | SANDBOX_MAKE},
-    {SANDBOX_RUNTIME, "rate", SANDBOX_READ | SANDBOX_WRITE},
-    {SANDBOX_NONE, NULL, 0},
-};
 
 /* Whether the request may go on; if not, it was answered. */
 static bool log_in(struct session *s)
@@ -118,7 +103,7 @@ int main(int argc, char **argv)
 	struct session *s = &session;
 
 	start_options(argc, argv, "chatfile", help);
-	http_door_open(
-	    &s->door, "chatfile", rules, NULL, s->body, sizeof s->body);
+	http_door_open(&s->door, "chatfile", &chatfile_sandbox, NULL, s->body,
+	    sizeof s->body);
 	return http_door_serve(&s->door, answer);
 }

@@ -33,6 +33,7 @@
 #include <string.h>
 
 #include "handlers/hchat_page.h"
+#include "handlers/rules.h"
 #include "lib/log.h"
 #include "lib/parse.h"
 
@@ -41,26 +42,6 @@ static const char help[] =
     "Serves one HTTP client of the web door on standard input and output;\n"
     "serve, systemd or inetd start it. STATE_DIRECTORY and RUNTIME_DIRECTORY\n"
     "say where the rooms are. See parlance-hchat(8).\n";
-
-static const struct sandbox_rule rules[] = {
-    {SANDBOX_STATE, "rooms",
-	SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
-    {SANDBOX_STATE, "meta",
-	SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_MAKE |
-	    SANDBOX_REMOVE},
-    {SANDBOX_STATE, "lost", SANDBOX_MAKE | SANDBOX_WRITE | SANDBOX_REMOVE},
-    {SANDBOX_STATE, "db",
-	SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
-    {SANDBOX_RUNTIME, "index",
-	SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
-    {SANDBOX_RUNTIME, "failed", SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE},
-    {SANDBOX_RUNTIME, "auth", SANDBOX_WRITE | SANDBOX_MAKE},
-    {SANDBOX_RUNTIME, "slots", SANDBOX_WRITE | SANDBOX_MAKE},
-    {SANDBOX_RUNTIME, "rate", SANDBOX_READ | SANDBOX_WRITE},
-};
-
-/* One more names the uploads, and one is the end. */
-_Static_assert(sizeof rules / sizeof *rules + 2 == HCHAT_RULES, "see there");
 
 /* --- routes ----------------------------------------------------------- */
 
@@ -248,9 +229,6 @@ static void open_more(struct http_door *d)
 	if (r < 0)
 		log_die("key", r);
 	start_files(&d->start, &s->files);
-	memcpy(s->rules, rules, sizeof rules);
-	s->rules[HCHAT_RULES - 2] =
-	    files_rule(&d->start.settings, SANDBOX_READ);
 }
 
 int main(int argc, char **argv)
@@ -261,7 +239,7 @@ int main(int argc, char **argv)
 	start_options(argc, argv, "hchat", help);
 	s->door.scratch = s->record;
 	s->door.scratch_len = sizeof s->record;
-	http_door_open(
-	    &s->door, "hchat", s->rules, open_more, s->body, sizeof s->body);
+	http_door_open(&s->door, "hchat", &hchat_sandbox, open_more, s->body,
+	    sizeof s->body);
 	return http_door_serve(&s->door, answer);
 }

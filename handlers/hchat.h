@@ -30,8 +30,6 @@
 	"X-Content-Type-Options: nosniff\r\n"                                  \
 	"Referrer-Policy: no-referrer\r\n"
 
-#define HCHAT_RULES 11
-
 /* Parts of a path that a route leaves open, besides the room. */
 #define HCHAT_PARTS 2
 
@@ -40,7 +38,6 @@ struct session {
 	struct http_door door; /* the first: it is what answer() is given */
 	unsigned char key[STATE_KEY_BYTES];
 	struct files files;
-	struct sandbox_rule rules[HCHAT_RULES];
 
 	/* The request. */
 	struct slice parts[HCHAT_PARTS];

@@ -26,6 +26,7 @@
  */
 #include "toychat.h"
 
+#include "handlers/rules.h"
 #include "lib/log.h"
 
 static const char help[] =
@@ -33,8 +34,6 @@ static const char help[] =
     "Serves one client of the toychat door on standard input and output;\n"
     "serve, systemd or inetd start it. STATE_DIRECTORY and RUNTIME_DIRECTORY\n"
     "say where accounts, inboxes and rooms are. See parlance-toychat(8).\n";
-
-#define ALL (SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE)
 
 static void open_shared(struct toychat *t)
 {
@@ -49,29 +48,6 @@ static void open_shared(struct toychat *t)
 		log_die("auth", r);
 }
 
-static void confine(struct toychat *t)
-{
-	const struct sandbox_rule rules[] = {
-	    {SANDBOX_STATE, "rooms", ALL},
-	    {SANDBOX_STATE, "lost",
-		SANDBOX_MAKE | SANDBOX_WRITE | SANDBOX_REMOVE},
-	    {SANDBOX_STATE, "db", ALL | SANDBOX_LIST},
-	    {SANDBOX_STATE, "accounts",
-		SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE},
-	    {SANDBOX_RUNTIME, "index", ALL},
-	    {SANDBOX_RUNTIME, "failed",
-		SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE},
-	    {SANDBOX_RUNTIME, "auth", SANDBOX_WRITE | SANDBOX_MAKE},
-	    {SANDBOX_RUNTIME, "slots", SANDBOX_WRITE | SANDBOX_MAKE},
-	    {SANDBOX_RUNTIME, "rate", SANDBOX_READ | SANDBOX_WRITE},
-	    {SANDBOX_RUNTIME, "present", SANDBOX_READ},
-	    files_rule(&t->start.settings, ALL | SANDBOX_LIST),
-	    {SANDBOX_NONE, NULL, 0},
-	};
-
-	start_confine(&t->start, rules);
-}
-
 int main(int argc, char **argv)
 {
 	static struct toychat toychat; /* large: not on the stack */
@@ -79,7 +55,7 @@ int main(int argc, char **argv)
 	start_options(argc, argv, "toychat", help);
 	start_load(&toychat.start, "toychat");
 	open_shared(&toychat);
-	confine(&toychat);
+	start_confine(&toychat.start, &toychat_sandbox);
 	start_client(&toychat.start, 0, 1);
 	return toychat_serve(&toychat);
 }

@@ -26,6 +26,7 @@
 
 #include <unistd.h>
 
+#include "helpers/rules.h"
 #include "lib/log.h"
 
 #define RESERVE 64 /* descriptors that are not for subscribers */
@@ -66,13 +67,6 @@ static void start(struct fanout *f)
 		log_die("start", r);
 }
 
-/* The sandbox (Landlock: RUNTIME_DIRECTORY; seccomp) goes here: all that is
- * opened later is below f->present.folder, for reading and unlinking. */
-static void confine(struct fanout *f)
-{
-	(void)f;
-}
-
 static void end(struct fanout *f)
 {
 	single_withdraw(&f->single);
@@ -95,7 +89,7 @@ int main(int argc, char **argv)
 	single_take_lock(&f.single);
 	single_start(&f.single);
 	start(&f);
-	confine(&f);
+	single_confine(&f.single, &fanout_sandbox);
 	single_ready(&f.single);
 	r = sd_event_loop(f.single.event);
 	end(&f);

@@ -37,8 +37,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "helpers/rules.h"
 #include "lib/log.h"
-#include "lib/sandbox.h"
 
 #define RESERVE 64 /* descriptors that are not for viewers and rooms */
 
@@ -47,27 +47,15 @@ static const char help[] =
     "Writes the event streams of parlance's web door, handed over on\n"
     "RUNTIME_DIRECTORY/gallery.sock. See parlance-gallery(8).\n";
 
-static const struct sandbox_rule rules[] = {
-    {SANDBOX_STATE, "rooms", SANDBOX_READ},
-    {SANDBOX_RUNTIME, "index", SANDBOX_READ},
-    {SANDBOX_NONE, NULL, 0},
-};
-
 bool gallery_has_place(const struct gallery *g, unsigned n)
 {
 	return g->used + n <= g->most;
 }
 
-static void load_settings(struct gallery *g)
+static void load_proxies(struct gallery *g)
 {
-	struct settings_error wrong;
-	const char *proxies;
+	const char *proxies = g->single.settings.trusted_proxies;
 
-	if (settings_load(&g->settings, &wrong) < 0) {
-		log_event(LOG_ERR, "start", "error", wrong.text);
-		exit(100);
-	}
-	proxies = g->settings.trusted_proxies;
 	if (proxies_parse(&g->proxies, proxies, strlen(proxies), NULL) < 0) {
 		log_event(
 		    LOG_ERR, "start", "PARLANCE_TRUSTED_PROXIES", proxies);
@@ -95,24 +83,6 @@ static void start(struct gallery *g)
 		log_die("start", r);
 }
 
-/* No seccomp: the handlers' filter denies what a helper lives by. */
-static void confine(struct gallery *g)
-{
-	struct sandbox_missing missing;
-	struct log_line line;
-	int r = sandbox_folders(
-	    &g->single.state, rules, g->settings.sandbox, &missing);
-
-	if (r < 0)
-		log_die("sandbox", r);
-	if (!missing.what)
-		return;
-	log_begin(&line, LOG_WARNING, "sandbox");
-	log_string(&line, "missing", missing.what);
-	log_errno(&line, missing.error);
-	log_end(&line);
-}
-
 static void end(struct gallery *g)
 {
 	single_withdraw(&g->single);
@@ -132,11 +102,11 @@ int main(int argc, char **argv)
 
 	single_options(argc, argv, "gallery", help);
 	single_load(&g->single, "gallery");
-	load_settings(g);
+	load_proxies(g);
 	single_take_lock(&g->single);
 	single_start(&g->single);
 	start(g);
-	confine(g);
+	single_confine(&g->single, &gallery_sandbox);
 	single_ready(&g->single);
 	r = sd_event_loop(g->single.event);
 	end(g);

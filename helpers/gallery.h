@@ -21,7 +21,6 @@
 #include "lib/proxies.h"
 #include "lib/rate.h"
 #include "lib/room.h"
-#include "lib/settings.h"
 #include "single.h"
 
 struct viewer;
@@ -74,7 +73,6 @@ struct viewer {
 
 struct gallery {
 	struct single single;
-	struct settings settings;
 	struct proxies proxies;
 	struct rooms rooms;
 	uint64_t most; /* descriptors of viewers and halls */

@@ -66,7 +66,7 @@ int origin_enter(
 	o = get(g, source_of(address, len));
 	if (!o)
 		return -ENOMEM;
-	if (o->count >= g->settings.connections_source) {
+	if (o->count >= g->single.settings.connections_source) {
 		tell(o, address, len);
 		return -ENFILE;
 	}

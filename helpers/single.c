@@ -39,20 +39,39 @@ void single_options(int argc, char **argv, const char *name, const char *help)
 	log_usage(name, "takes no arguments (--help tells more)");
 }
 
+static void die_with(const char *text, int status)
+{
+	log_event(LOG_ERR, "start", "error", text);
+	exit(status);
+}
+
 void single_load(struct single *s, const char *name)
 {
+	struct settings_error wrong;
 	struct state_error error;
-	int r;
 
 	*s = (struct single){.name = name, .lock = -1, .listener = -1};
 	log_open(name, NULL);
-	r = state_become_owner(&error);
-	if (r == 0)
-		r = state_open(&s->state, &error);
-	if (r == 0)
+	if (settings_load(&s->settings, &wrong) < 0)
+		die_with(wrong.text, 100);
+	if (state_become_owner(&error) < 0 || state_open(&s->state, &error) < 0)
+		die_with(error.text, 111);
+}
+
+void single_confine(const struct single *s, const struct sandbox *sandbox)
+{
+	struct sandbox_missing missing;
+	struct log_line line;
+	int r = sandbox_enter(sandbox, &s->state, &s->settings, &missing);
+
+	if (r < 0)
+		log_die("sandbox", r);
+	if (!missing.what)
 		return;
-	log_event(LOG_ERR, "start", "error", error.text);
-	exit(111);
+	log_begin(&line, LOG_WARNING, "sandbox");
+	log_string(&line, "missing", missing.what);
+	log_errno(&line, missing.error);
+	log_end(&line);
 }
 
 /* --- the lock --------------------------------------------------------------
@@ -148,10 +167,9 @@ static void inherit_socket(struct single *s, int n)
 	s->listener = SD_LISTEN_FDS_START;
 	if (n != 1 ||
 	    sd_is_socket_unix(s->listener, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
-		log_event(LOG_ERR, "start", "error",
-		    "LISTEN_FDS must be one listening Unix socket of type "
-		    "SOCK_SEQPACKET");
-		exit(100);
+		die_with("LISTEN_FDS must be one listening Unix socket of type "
+			 "SOCK_SEQPACKET",
+		    100);
 	}
 	flags = fcntl(s->listener, F_GETFL);
 	if (flags < 0 || fcntl(s->listener, F_SETFL, flags | O_NONBLOCK) < 0)

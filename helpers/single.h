@@ -3,12 +3,13 @@
  * main's first line to its last (design 8):
  *
  *	single_options(argc, argv, "fanout", help);
- *	single_load(&single, "fanout");        state: its owner's, opened
+ *	single_load(&single, "fanout");        settings; state, its owner's
  *	single_take_lock(&single);             stands by while another runs
  *	single_start(&single);                 loop, signals, watchdog
  *	... what it needs to be right before it is asked anything ...
  *	single_take_socket(&single);           systemd's, or its own
- *	... sandbox, the rest ...
+ *	... the rest ...
+ *	single_confine(&single, &sandbox);
  *	single_ready(&single);
  *	r = sd_event_loop(single.event);
  *	single_withdraw(&single);
@@ -25,10 +26,13 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "lib/sandbox.h"
+#include "lib/settings.h"
 #include "lib/state.h"
 
 struct single {
 	const char *name; /* "fanout": NAME.lock and NAME.sock are its files */
+	struct settings settings;
 	struct state state;
 	int lock;
 	int listener; /* SOCK_SEQPACKET, non-blocking */
@@ -41,6 +45,9 @@ struct single {
 void single_options(int argc, char **argv, const char *name, const char *help);
 
 void single_load(struct single *, const char *name);
+
+/* Confines it, once it has what it needs, as PARLANCE_SANDBOX says. */
+void single_confine(const struct single *, const struct sandbox *);
 void single_take_lock(struct single *);
 void single_start(struct single *);
 void single_take_socket(struct single *);

@@ -97,14 +97,6 @@ void files_close(struct files *f)
 	f->folder = -1;
 }
 
-struct sandbox_rule files_rule(const struct settings *settings, int rights)
-{
-	if (settings->files)
-		return (struct sandbox_rule){
-		    SANDBOX_PATH, settings->files, rights};
-	return (struct sandbox_rule){SANDBOX_STATE, "files", rights};
-}
-
 /* Would more bytes leave enough free? What others have announced is not
  * counted, only what they have written: hence the looks in between. 0, -ENOSPC
  * or -errno. */

@@ -39,7 +39,6 @@
 #include <sys/types.h>
 
 #include "limits.h"
-#include "sandbox.h"
 #include "settings.h"
 #include "state.h"
 
@@ -78,9 +77,6 @@ const char *file_name_fault_says(enum file_name_fault);
 /* Opens the folder; one named by PARLANCE_FILES must exist. 0 or -errno. */
 int files_open(struct files *, const struct state *, const struct settings *);
 void files_close(struct files *);
-
-/* The folder as a rule for the sandbox. It refers to the settings. */
-struct sandbox_rule files_rule(const struct settings *, int rights);
 
 /* Begins an upload of exactly size bytes. 0, or -errno before a byte was
  * taken: then *upload is released. */

@@ -26,14 +26,14 @@ static void open_shared(struct http_door *d, const char *name)
 }
 
 void http_door_open(struct http_door *d, const char *name,
-    const struct sandbox_rule *rules, void (*before)(struct http_door *),
+    const struct sandbox *sandbox, void (*before)(struct http_door *),
     char *body, size_t body_cap)
 {
 	start_load(&d->start, name);
 	open_shared(d, name);
 	if (before)
 		before(d);
-	start_confine(&d->start, rules);
+	start_confine(&d->start, sandbox);
 	start_client(&d->start, 0, 1);
 	d->proxied = proxies_match(
 	    &d->proxies, d->start.address, strlen(d->start.address));

@@ -61,7 +61,7 @@ typedef void http_door_answer(struct http_door *);
  * is called in front of the sandbox, or NULL. Messages go into body. Exits
  * with 100 or 111 where that fails. */
 void http_door_open(struct http_door *, const char *name,
-    const struct sandbox_rule *, void (*before)(struct http_door *), char *body,
+    const struct sandbox *, void (*before)(struct http_door *), char *body,
     size_t body_cap);
 
 /* Answers requests, one log line each, until there is no next one. Returns the

@@ -5,7 +5,6 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -19,7 +18,8 @@
 #define ACCESS_FS_TRUNCATE (1ULL << 14) /* ABI 3 */
 #define ACCESS_FS_IOCTL_DEV (1ULL << 15) /* ABI 5 */
 #define ACCESS_NET_BOTH 3ULL /* ABI 4: bind and connect by TCP */
-#define SCOPE_BOTH 3ULL /* ABI 6: abstract sockets, signals */
+#define SCOPE_ABSTRACT_SOCKETS 1ULL /* ABI 6 */
+#define SCOPE_SIGNALS 2ULL
 
 /* struct landlock_ruleset_attr as of ABI 6; older kernels take the larger one
  * as long as what they do not know is zero. */
@@ -29,29 +29,17 @@ struct ruleset {
 	uint64_t scoped;
 };
 
-static const struct sock_filter handler_filter[] = {
-#include "gen/seccomp_handler.h"
-};
-
-static const struct sock_filter template_filter[] = {
-#include "gen/seccomp_template.h"
-};
-
 static const struct sock_filter child_filter[] = {
 #include "gen/seccomp_child.h"
 };
 
-#define FILTER(array)                                                          \
-	(struct sock_fprog)                                                    \
-	{                                                                      \
-		sizeof(array) / sizeof(array)[0], (struct sock_filter *)array  \
-	}
+static const struct sock_fprog child_program = SANDBOX_FILTER(child_filter);
 
 #define FILE_RIGHTS                                                            \
 	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |        \
 	    ACCESS_FS_TRUNCATE)
 
-static struct ruleset ruleset_for(long abi, bool scoped)
+static struct ruleset ruleset_for(long abi, bool notifies)
 {
 	struct ruleset r = {.fs = (1ULL << 13) - 1};
 
@@ -63,8 +51,9 @@ static struct ruleset ruleset_for(long abi, bool scoped)
 		r.net = ACCESS_NET_BOTH;
 	if (abi >= 5)
 		r.fs |= ACCESS_FS_IOCTL_DEV;
-	if (abi >= 6 && scoped)
-		r.scoped = SCOPE_BOTH;
+	if (abi >= 6)
+		r.scoped =
+		    SCOPE_SIGNALS | (notifies ? 0 : SCOPE_ABSTRACT_SOCKETS);
 	return r;
 }
 
@@ -88,49 +77,68 @@ static uint64_t rights_to_access(int rights)
 	return access;
 }
 
-static int rule_directory(
-    const struct state *s, const struct sandbox_rule *rule)
+/* What a rule is about, O_PATH, or -errno. */
+static int rule_open(const struct sandbox_rule *rule, const struct state *s,
+    const struct settings *settings)
 {
-	switch (rule->where) {
-	case SANDBOX_STATE:
-		return s->state;
-	case SANDBOX_RUNTIME:
-		return s->runtime;
-	default:
-		return AT_FDCWD;
+	const char *name = rule->name;
+	int dir = AT_FDCWD, fd;
+
+	if (rule->where == SANDBOX_STATE)
+		dir = s->state;
+	else if (rule->where == SANDBOX_RUNTIME)
+		dir = s->runtime;
+	else if (rule->where == SANDBOX_FILES)
+		name = settings->files;
+	if (!name) {
+		dir = s->state;
+		name = "files";
 	}
+	fd = openat(dir, name, O_PATH | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int rule_add(int ruleset, uint64_t handled, int fd, int rights)
+{
+	struct landlock_path_beneath_attr beneath = {
+	    .allowed_access = rights_to_access(rights) & handled,
+	    .parent_fd = fd};
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
+		beneath.allowed_access &= FILE_RIGHTS;
+	return syscall(SYS_landlock_add_rule, ruleset,
+		   LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0
+		   ? -errno
+		   : 0;
 }
 
 /* A rule for what is not there grants nothing, and is no error. */
-static int rule_add(int ruleset, const struct ruleset *handled,
-    const struct state *s, const struct sandbox_rule *rule)
+static int rules_add(int ruleset, uint64_t handled,
+    const struct sandbox_rule *rule, const struct state *s,
+    const struct settings *settings)
 {
-	struct landlock_path_beneath_attr beneath = {
-	    .allowed_access = rights_to_access(rule->rights) & handled->fs};
-	struct stat st;
-	int fd =
-	    openat(rule_directory(s, rule), rule->name, O_PATH | O_CLOEXEC);
-	long r;
+	int fd, r = 0;
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
-		beneath.allowed_access &= FILE_RIGHTS;
-	beneath.parent_fd = fd;
-	r = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
-	    &beneath, 0);
-	r = r < 0 ? -errno : 0;
-	(void)close(fd);
-	return (int)r;
+	for (; rule && rule->where != SANDBOX_NONE && r == 0; rule++) {
+		fd = rule_open(rule, s, settings);
+		if (fd == -ENOENT)
+			continue;
+		if (fd < 0)
+			return fd;
+		r = rule_add(ruleset, handled, fd, rule->rights);
+		(void)close(fd);
+	}
+	return r;
 }
 
-static int landlock_enter(
-    const struct state *s, const struct sandbox_rule *rules, bool scoped)
+static int landlock_enter(const struct sandbox *sandbox, const struct state *s,
+    const struct settings *settings)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
 	    LANDLOCK_CREATE_RULESET_VERSION);
-	struct ruleset handled = ruleset_for(abi, scoped);
-	int fd, r = 0;
+	struct ruleset handled = ruleset_for(abi, sandbox->notifies);
+	int fd, r;
 
 	if (abi < 0)
 		return -errno;
@@ -138,17 +146,18 @@ static int landlock_enter(
 	    SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
 	if (fd < 0)
 		return -errno;
-	for (; rules->where != SANDBOX_NONE && r == 0; rules++)
-		r = rule_add(fd, &handled, s, rules);
+	r = rules_add(fd, handled.fs, sandbox->rules, s, settings);
+	if (r == 0)
+		r = rules_add(fd, handled.fs, sandbox->more, s, settings);
 	if (r == 0 && syscall(SYS_landlock_restrict_self, fd, 0) < 0)
 		r = -errno;
 	(void)close(fd);
 	return r;
 }
 
-static int seccomp_enter(struct sock_fprog program)
+static int seccomp_enter(const struct sock_fprog *program)
 {
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program) < 0)
 		return -errno;
 	return 0;
 }
@@ -164,10 +173,11 @@ static bool excused(int r, enum sandbox_mode mode, const char *what,
 	return true;
 }
 
-static int enter_folders(const struct state *s,
-    const struct sandbox_rule *rules, enum sandbox_mode mode, bool scoped,
-    struct sandbox_missing *missing)
+static int enter(const struct sandbox *sandbox,
+    const struct sock_fprog *program, const struct state *s,
+    const struct settings *settings, struct sandbox_missing *missing)
 {
+	enum sandbox_mode mode = settings->sandbox;
 	int r;
 
 	*missing = (struct sandbox_missing){0};
@@ -175,41 +185,23 @@ static int enter_folders(const struct state *s,
 		return 0;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	r = landlock_enter(s, rules, scoped);
-	return r < 0 && !excused(r, mode, "landlock", missing) ? r : 0;
-}
-
-int sandbox_folders(const struct state *s, const struct sandbox_rule *rules,
-    enum sandbox_mode mode, struct sandbox_missing *missing)
-{
-	return enter_folders(s, rules, mode, false, missing);
-}
-
-static int enter_all(const struct state *s, const struct sandbox_rule *rules,
-    enum sandbox_mode mode, struct sandbox_missing *missing,
-    struct sock_fprog program)
-{
-	int r = enter_folders(s, rules, mode, true, missing);
-
-	if (r < 0 || mode == SANDBOX_OFF)
+	r = landlock_enter(sandbox, s, settings);
+	if (r < 0 && !excused(r, mode, "landlock", missing))
 		return r;
 	r = seccomp_enter(program);
-	if (r < 0 && !excused(r, mode, "seccomp", missing))
-		return r;
-	return 0;
+	return r < 0 && !excused(r, mode, "seccomp", missing) ? r : 0;
 }
 
-int sandbox_enter(const struct state *s, const struct sandbox_rule *rules,
-    enum sandbox_mode mode, struct sandbox_missing *missing)
+int sandbox_enter(const struct sandbox *sandbox, const struct state *s,
+    const struct settings *settings, struct sandbox_missing *missing)
 {
-	return enter_all(s, rules, mode, missing, FILTER(handler_filter));
+	return enter(sandbox, &sandbox->filter, s, settings, missing);
 }
 
-int sandbox_enter_template(const struct state *s,
-    const struct sandbox_rule *rules, enum sandbox_mode mode,
-    struct sandbox_missing *missing)
+int sandbox_enter_template(const struct sandbox *sandbox, const struct state *s,
+    const struct settings *settings, struct sandbox_missing *missing)
 {
-	return enter_all(s, rules, mode, missing, FILTER(template_filter));
+	return enter(sandbox, &sandbox->template_filter, s, settings, missing);
 }
 
 int sandbox_enter_child(enum sandbox_mode mode)
@@ -218,6 +210,6 @@ int sandbox_enter_child(enum sandbox_mode mode)
 	int r = 0;
 
 	if (mode != SANDBOX_OFF)
-		r = seccomp_enter(FILTER(child_filter));
+		r = seccomp_enter(&child_program);
 	return r < 0 && !excused(r, mode, "seccomp", &missing) ? r : 0;
 }

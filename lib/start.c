@@ -90,14 +90,14 @@ static bool first_this_boot(const struct state *s)
 	return true;
 }
 
-void start_confine(struct start *start, const struct sandbox_rule *rules)
+void start_confine(struct start *start, const struct sandbox *sandbox)
 {
 	struct sandbox_missing missing = {0};
 	struct log_line line;
 	int r;
 
 	r = (start->template <0 ? sandbox_enter : sandbox_enter_template)(
-	    &start->state, rules, start->settings.sandbox, &missing);
+	    sandbox, &start->state, &start->settings, &missing);
 	if (r < 0)
 		log_die("sandbox", r);
 	if (!missing.what || !first_this_boot(&start->state))

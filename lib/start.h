@@ -4,7 +4,7 @@
  *
  *	start_load(&start, "chatfile");     settings, state: "loaded"
  *	... open what every connection needs ...
- *	start_confine(&start, rules);       the sandbox: "confined"
+ *	start_confine(&start, &sandbox);    "confined"
  *	start_client(&start, 0, 1);         "has a client"
  *
  * Where serve wants a template (template.h), start_client() returns once for
@@ -50,7 +50,7 @@ void start_rooms(const struct start *, struct rooms *ret);
  * the settings. */
 void start_files(const struct start *, struct files *ret);
 
-void start_confine(struct start *, const struct sandbox_rule *);
+void start_confine(struct start *, const struct sandbox *);
 
 /* Takes up the client: its descriptors, and its address from REMOTE_ADDR and
  * REMOTE_PORT or, where they are not set, from the socket (SO_PEERCRED of a

@@ -21,6 +21,7 @@
 #include "lib/files.h"
 #include "lib/io.h"
 #include "lib/parse.h"
+#include "tests/unit/confine.h"
 
 static struct files files;
 
@@ -119,8 +120,11 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct sandbox_rule rules[2] = {{SANDBOX_NONE, NULL, 0}};
-	struct sandbox_missing missing;
+	static const struct sandbox_rule rules[] = {
+	    {SANDBOX_FILES, NULL,
+		SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_MAKE |
+		    SANDBOX_REMOVE},
+	    {SANDBOX_NONE, NULL, 0}};
 	struct settings settings;
 	struct settings_error wrong;
 	struct state state;
@@ -131,10 +135,7 @@ int main(int argc, char **argv)
 	    state_open(&state, &error) < 0 ||
 	    files_open(&files, &state, &settings) < 0)
 		return 111;
-	rules[0] =
-	    files_rule(&settings, SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE |
-				      SANDBOX_MAKE | SANDBOX_REMOVE);
-	if (sandbox_enter(&state, rules, settings.sandbox, &missing) < 0)
+	if (confine_to(&state, &settings, rules) < 0)
 		return 111;
 	return run(argc, argv);
 }

@@ -11,11 +11,11 @@
 #include <cmocka.h>
 #include <sys/resource.h>
 
+#include "confine.h"
 #include "guard.h"
 #include "lib/auth.h"
 #include "lib/clock.h"
 #include "lib/io.h"
-#include "lib/sandbox.h"
 #include "lib/slots.h"
 #include "place.h"
 
@@ -375,7 +375,7 @@ static const struct sandbox_rule rules[] = {
 static int work_confined(struct place *p, int number)
 {
 	struct source nobody = {{0}};
-	struct sandbox_missing missing;
+	struct settings settings = {.sandbox = SANDBOX_TRY};
 	char hash[LIMIT_PASSWORD_HASH + 1];
 	struct store store;
 	struct auth auth;
@@ -383,7 +383,7 @@ static int work_confined(struct place *p, int number)
 	(void)number;
 	store_init(&store, &p->state);
 	if (auth_init(&auth, &p->state, &store, 2) < 0 ||
-	    sandbox_enter(&p->state, rules, SANDBOX_TRY, &missing) < 0)
+	    confine_to(&p->state, &settings, rules) < 0)
 		return 1;
 	for (int i = 0; i < 2; i++) {
 		if (auth_check(&auth, nobody, "alice", 5, "s3cret", 6, NULL) !=

@@ -11,9 +11,9 @@
 #include <sqlite3.h>
 #include <sys/mman.h>
 
+#include "confine.h"
 #include "inbox_fixture.h"
 #include "lib/present.h"
-#include "lib/sandbox.h"
 
 static struct lobby_message message; /* too large for the stack */
 
@@ -292,7 +292,7 @@ static const struct sandbox_rule rules[] = {
 
 static int work_confined(struct place *place, int number)
 {
-	struct sandbox_missing missing;
+	struct settings settings = {.sandbox = SANDBOX_TRY};
 	struct inbox_message m;
 	struct rooms rooms;
 	struct room lobby;
@@ -301,7 +301,7 @@ static int work_confined(struct place *place, int number)
 	(void)number;
 	store_init(&s, &place->state);
 	if (rooms_open(&rooms, &place->state) < 0 ||
-	    sandbox_enter(&place->state, rules, SANDBOX_TRY, &missing) < 0)
+	    confine_to(&place->state, &settings, rules) < 0)
 		return 1;
 	if (room_open(&lobby, &rooms, "lobby", 5, ROOM_CREATE) < 0)
 		return 2;

@@ -13,12 +13,12 @@
 
 #include <cmocka.h>
 
+#include "confine.h"
 #include "lib/clock.h"
 #include "lib/helper.h"
 #include "lib/io.h"
 #include "lib/live.h"
 #include "lib/present.h"
-#include "lib/sandbox.h"
 #include "place.h"
 
 struct fixture {
@@ -240,12 +240,12 @@ static int presence_and_live_in_the_sandbox(struct fixture *f)
 	    {SANDBOX_RUNTIME, "present",
 		SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE | SANDBOX_MAKE},
 	    {SANDBOX_NONE, NULL, 0}};
-	struct sandbox_missing missing = {0};
+	struct settings settings = {.sandbox = SANDBOX_TRY};
 	char names[256] = "";
 	struct claim c;
 	struct live l;
 
-	if (sandbox_enter(&f->place.state, rules, SANDBOX_TRY, &missing) < 0)
+	if (confine_to(&f->place.state, &settings, rules) < 0)
 		return 1;
 	live_init(&l, &f->place.state, "lobby", LIVE_ROOM | LIVE_PRESENCE);
 	if (live_poll(&l).fd < 0)

@@ -16,9 +16,10 @@
 
 #include <cmocka.h>
 
-#include "lib/sandbox.h"
+#include "confine.h"
 
 static struct state state;
+static const struct settings required = {.sandbox = SANDBOX_REQUIRE};
 static char base[] = "/tmp/parlance-sandbox-XXXXXX";
 
 static const struct sandbox_rule rules[] = {
@@ -154,12 +155,11 @@ static int unknown_call(void)
 /* What f returns, run in a confined child. */
 static int confined(int (*f)(void))
 {
-	struct sandbox_missing missing;
 	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		if (sandbox_enter(&state, rules, SANDBOX_REQUIRE, &missing) < 0)
+		if (confine_to(&state, &required, rules) < 0)
 			_exit(255);
 		_exit(f());
 	}
@@ -205,11 +205,10 @@ static void denies_calls_that_landlock_does_not_cover(void **unused)
 
 static void does_nothing_when_off(void **unused)
 {
-	struct sandbox_missing missing;
+	struct settings off = {.sandbox = SANDBOX_OFF};
 
 	(void)unused;
-	assert_int_equal(
-	    sandbox_enter(&state, rules, SANDBOX_OFF, &missing), 0);
+	assert_int_equal(confine_to(&state, &off, rules), 0);
 	assert_int_equal(passwd_read(), 0);
 }
 
