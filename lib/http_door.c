@@ -115,7 +115,8 @@ static void find_source(struct http_door *d)
 
 int http_door_serve(struct http_door *d, http_door_answer *answer)
 {
-	while (next(d)) {
+	/* Who pipelines for ever would else never let it end. */
+	while (!io_terminated() && next(d)) {
 		d->event = "request";
 		find_source(d);
 		answer(d);

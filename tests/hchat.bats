@@ -931,3 +931,12 @@ numbers() { sed -n 's/^id: //p' "$out" | tr '\n' ' '; }
 	run -0 "$BUILD/bin/parlance" room tail -n 1 "$room"
 	assert_output --partial '\o/ from the web'
 }
+
+@test "SIGTERM ends a connection whose requests never end" {
+	"$chatfile" < <(yes $'GET /healthz HTTP/1.1\r\nHost: x\r\n\r') \
+		>"$out" 2>"$log" &
+	local pid=$!
+	until [ -s "$out" ]; do kill -0 $pid; done
+	kill -TERM $pid
+	wait $pid
+}
