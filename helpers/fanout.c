@@ -8,8 +8,8 @@
  * systemd passes, or makes RUNTIME_DIRECTORY/fanout.sock (mode 0600), and
  * serves until SIGTERM or SIGINT.
  *
- * Environment: STATE_DIRECTORY, RUNTIME_DIRECTORY; of systemd's LISTEN_FDS,
- * NOTIFY_SOCKET and WATCHDOG_USEC.
+ * Environment: STATE_DIRECTORY, RUNTIME_DIRECTORY; of the settings
+ * PARLANCE_SANDBOX; of systemd's LISTEN_FDS, NOTIFY_SOCKET and WATCHDOG_USEC.
  *
  * Limits: as many subscribers as descriptors (the hard limit of RLIMIT_NOFILE,
  * less RESERVE); those beyond wait in the backlog, and look once a second
