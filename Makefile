@@ -272,6 +272,11 @@ check-run: test-programs
 ASAN = $(MAKE) BUILD=build/asan CFLAGS='-O1 -g' HARDEN=-fPIE \
 	SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
+.PHONY: check-systemd
+check-systemd: deps-check ## the units alone, on a booted machine (root)
+	@$(MAKE) all
+	@BUILD=$(abspath $(BUILD)) bats --timing tests/systemd.bats
+
 asan: ## build everything with ASan and UBSan into build/asan/
 	$(ASAN) all
 
@@ -318,7 +323,8 @@ DEPS_CHECK = bats bats-assert libcmocka-dev clang llvm libclang-rt-14-dev \
 	clang-format cppcheck shellcheck curl netcat-openbsd socat sqlite3 \
 	strace python3 pyflakes3 procps util-linux e2fsprogs libfuse3-dev fuse3 \
 	mandoc tmux iproute2 chromium chromium-driver python3-selenium npm \
-	nginx-light stunnel4 ucspi-tcp openssl debhelper lintian
+	nginx-light stunnel4 ucspi-tcp openssl debhelper lintian \
+	systemd-container
 DEPS_BENCH = ngircd valgrind
 
 .PHONY: deps deps-check
@@ -339,7 +345,8 @@ MANPAGES = $(wildcard man/*.[1-8])
 SOURCES_C = $(wildcard lib/*.[ch] lib/gen/*.c handlers/*.[ch] helpers/*.[ch] \
 	clients/*.[ch] tools/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/bin/*.[ch] bench/*.[ch])
-SCRIPTS = $(wildcard .ci/run tests/run tests/*.bats tests/*.bash bench/run \
+SCRIPTS = $(wildcard .ci/run tests/run tests/*.bats tests/*.bash \
+	tests/systemd/host bench/run \
 	helpers/run lib/gen/deps etc/inetd/parlance-door etc/tcpserver/run \
 	debian/parlance.p*)
 

@@ -1,0 +1,337 @@
+#!/usr/bin/env bats
+# suite: slow
+# The units, on a machine that was booted (tests/systemd/host): installed there,
+# enabled, and used as people would. One machine for all tests; each leaves the
+# mode that it found.
+# shellcheck disable=SC2016,SC2030,SC2031
+bats_require_minimum_version 1.5.0
+bats_load_library bats-support
+bats_load_library bats-assert
+
+scale() { echo $(($1 * ${TEST_SCALE:-1} / 10)); } # of the full figure
+
+# Whatever puts parlance below root/ may be here: a package, too.
+install_parlance() {
+	make --no-print-directory -s -C "$BATS_TEST_DIRNAME/.." BUILD="$BUILD" \
+		DESTDIR="$machine/root" PREFIX=/usr -o all install &&
+		on systemd-sysusers && on systemd-tmpfiles --create parlance.conf &&
+		on systemctl daemon-reload
+}
+
+setup_file() {
+	export machine=$BATS_FILE_TMPDIR/machine why=
+	export host=$BATS_TEST_DIRNAME/systemd/host
+	case $BUILD in */asan) why="a sanitizer build" ;; esac
+	[ -n "$why" ] ||
+		"$host" up "$machine" 2>"$BATS_FILE_TMPDIR/why" 3>&- ||
+		why=$(tail -n 1 "$BATS_FILE_TMPDIR/why")
+	[ -z "$why" ] || return 0
+	install_parlance >"$BATS_FILE_TMPDIR/install" 2>&1 3>&- ||
+		{ cat "$BATS_FILE_TMPDIR/install" && return 1; }
+	install "$BATS_TEST_DIRNAME/systemd/inside.py" "$machine/root/usr/bin"
+}
+
+teardown_file() {
+	[ -n "$why" ] || "$host" down "$machine" 3>&-
+}
+
+setup() {
+	[ -z "$why" ] || skip "$why"
+}
+
+teardown() {
+	[ -n "$why$BATS_TEST_COMPLETED" ] || on journalctl -b --no-pager -n 40
+}
+
+on() { timeout 60 "$host" in "$machine" "$@" 3>&-; } # on COMMAND...: there
+
+await() { # await COMMAND...: until it succeeds, at most 20 s
+	local until=$((SECONDS + 20))
+	until "$@"; do
+		[ "$SECONDS" -lt "$until" ] || fail "in vain: $*"
+		read -rt 0.05 <> <(:) || true
+	done
+}
+
+override() { # override UNIT LINE...: until the machine's next boot
+	on sh -c "mkdir -p /run/systemd/system/$1.d &&
+		printf '%s\n' \"\$@\" >/run/systemd/system/$1.d/test.conf" \
+		- "${@:2}"
+	on systemctl daemon-reload
+}
+
+no_override() {
+	on rm -r "/run/systemd/system/$1.d"
+	on systemctl daemon-reload
+}
+
+all_is_well() {
+	run -0 on systemctl list-units --failed --plain --no-legend
+	assert_output ''
+}
+
+to_serve='systemctl disable -q parlance.target &&
+	systemctl enable -q --now parlance-serve.service'
+to_sockets='systemctl disable -q parlance-serve.service &&
+	systemctl enable -q --now parlance.target'
+
+sockets_are() { # sockets_are STATE...: each of the doors'
+	local door
+	for door in chatfile hchat bcs toychat; do
+		run on systemctl is-active "parlance-$1$door.socket"
+		assert_output "$2"
+	done
+}
+
+nothing_runs() {
+	run on pgrep -u parlance
+	assert_output ''
+}
+
+# --- as they stand -----------------------------------------------------------
+
+@test "units: systemd has nothing to complain of" {
+	run -0 on sh -c 'systemd-analyze verify --man=no \
+		/usr/lib/systemd/system/parlance*'
+	assert_output ''
+	run -0 on sh -c 'systemd-analyze verify --man=no --user \
+		/usr/lib/systemd/user/parlance* 2>&1 | grep parlance || :'
+	assert_output ''
+}
+
+@test "units: serve and helpers are confined, a connection's process well" {
+	local unit
+	for unit in serve fanout gallery maintain; do
+		on systemd-analyze security --offline=true --threshold=10 \
+			"/usr/lib/systemd/system/parlance-$unit.service"
+	done >"$BATS_TEST_TMPDIR/exposure"
+	for unit in chatfile hchat bcs toychat; do
+		on systemd-analyze security --offline=true --threshold=30 \
+			"/usr/lib/systemd/system/parlance-$unit@.service"
+	done >>"$BATS_TEST_TMPDIR/exposure"
+}
+
+@test "units: all doors' are the same but for their names" {
+	cd "$BATS_TEST_DIRNAME/../systemd"
+	local door
+	for door in hchat bcs toychat; do
+		diff <(sed -n '/^\[Service\]/,$s/chatfile/DOOR/p' \
+			parlance-chatfile@.service) \
+			<(sed -n "/^\[Service\]/,\$s/$door/DOOR/p" \
+				"parlance-$door@.service")
+		diff <(sed -n '/^NoNewPrivileges/,$p' parlance-chatfile@.service) \
+			<(sed -n '/^NoNewPrivileges/,$p' "parlance-$door@.service")
+	done
+}
+
+# --- a process for each connection -------------------------------------------
+
+@test "sockets: one alone can be enabled, and nothing runs before a talker" {
+	on systemctl enable -q --now parlance-hchat.socket
+	nothing_runs
+	run -0 on curl -sm 10 http://127.0.0.1:1234/healthz
+	run -7 on curl -sm 10 http://127.0.0.1:8080/
+	on systemctl disable -q --now parlance-hchat.socket
+	run -7 on curl -sm 10 http://127.0.0.1:1234/healthz
+}
+
+@test "sockets: parlance.target opens every door, and each works" {
+	on systemctl enable -q --now parlance.target
+	sockets_are '' active
+	run -0 on inside.py doors
+	all_is_well
+}
+
+@test "sockets: strangers cannot talk to the helpers, anybody to the door" {
+	on setpriv --reuid nobody --clear-groups inside.py hold 1
+	local helper
+	for helper in fanout gallery; do
+		run ! on setpriv --reuid nobody --clear-groups python3 -c "
+import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect('/run/parlance/$helper.sock')"
+		assert_output --partial 'PermissionError'
+	done
+}
+
+@test "sockets: the journal has each line's peer, by -t and by -u" {
+	run -0 on journalctl -t parlance-chatfile -o cat
+	assert_line --regexp 'door=chatfile peer=127\.0\.0\.1:[0-9]+ .*user=alice'
+	assert_line --regexp 'door=chatfile peer=\[::1\]:[0-9]+ .*user=alice'
+	run -0 on journalctl -t parlance-toychat -o cat
+	assert_line --partial 'door=toychat peer=uid:0'
+	run -0 on journalctl -u 'parlance-hchat@*' -g 'event=send' -o cat
+	assert_output --partial 'peer=127.0.0.1:'
+}
+
+@test "sockets: past MaxConnections who comes is reset, and it is logged" {
+	override parlance-toychat.socket '[Socket]' MaxConnections=100
+	on systemctl restart parlance-toychat.socket
+	run -0 on inside.py hold 300
+	assert_output 'answered 100 reset 200 waited 0 then 0'
+	run -0 on journalctl -u parlance-toychat.socket -o cat
+	assert_output --partial 'Too many incoming connections'
+	no_override parlance-toychat.socket
+	on systemctl restart parlance-toychat.socket
+	run -0 on inside.py hold 10
+	assert_output --partial 'answered 10 reset 0'
+	all_is_well
+}
+
+@test "sockets: a burst is served, and leaves the sockets open" {
+	run -0 on inside.py crowd "$(scale 1000)" 1
+	assert_output "answered $(scale 1000)"
+	sockets_are '' active
+}
+
+@test "sockets: handlers that fail leave no failed unit" {
+	on inside.py garbage "$(scale 500)"
+	sockets_are '' active
+	all_is_well
+	# The last one may be going still.
+	await eval '! on systemctl list-units --all --plain --no-legend \
+		"parlance-bcs@*" | grep .'
+}
+
+@test "sockets: nothing acknowledged is lost when they are killed and restarted" {
+	run -0 on inside.py fire '
+		systemctl kill -s KILL parlance-fanout.service; sleep 0.3
+		systemctl kill -s KILL parlance-gallery.service; sleep 0.3
+		pkill -KILL -u parlance -x toychat; sleep 0.3
+		pkill -KILL -u parlance -x hchat; sleep 0.3
+		systemctl daemon-reload
+		systemctl restart parlance-fanout.service parlance-gallery.service
+		systemctl restart parlance-toychat.socket parlance-hchat.socket'
+	assert_output --partial 'acknowledged'
+	all_is_well
+}
+
+@test "sockets: stopping the target leaves nothing, starting it goes on" {
+	run -0 on inside.py fire 'systemctl stop parlance.target
+		! pgrep -u parlance >/dev/null && ! curl -s 127.0.0.1:1234 &&
+		! test -e /run/parlance/toychat.sock &&
+		systemctl start parlance.target'
+	all_is_well
+}
+
+@test "sockets: the watchdog ends a fanout that hangs, and another comes" {
+	override parlance-fanout.service '[Service]' WatchdogSec=1 \
+		TimeoutAbortSec=1
+	on systemctl restart parlance-fanout.service
+	local pid
+	pid=$(on systemctl show -P MainPID parlance-fanout.service)
+	on kill -STOP "$pid"
+	await eval '[ "$(on systemctl show -P MainPID parlance-fanout.service)" \
+		!= '"$pid"' ] && on systemctl -q is-active parlance-fanout.service'
+	run -0 on journalctl -u parlance-fanout.service -o cat
+	assert_output --partial 'Watchdog timeout'
+	no_override parlance-fanout.service
+	on systemctl restart parlance-fanout.service
+	run -0 on inside.py doors
+}
+
+# --- one process for all of them ---------------------------------------------
+
+@test "serve: one command goes to it, people go on, and each door works" {
+	run -0 on inside.py fire "$to_serve"
+	sockets_are serve- active
+	sockets_are '' inactive
+	run -0 on inside.py doors
+	all_is_well
+}
+
+@test "serve: the journal has each line's peer" {
+	run -0 on journalctl -t parlance-serve -g door=chatfile -o cat
+	assert_line --regexp 'door=chatfile peer=\[::1\]:[0-9]+ .*user=alice'
+}
+
+@test "serve: past PARLANCE_CONNECTIONS who comes waits, and is served then" {
+	on sh -c 'echo PARLANCE_CONNECTIONS=100 >>/etc/parlance/parlance.conf'
+	on systemctl restart parlance-serve.service
+	run -0 on inside.py hold 300
+	assert_output --regexp 'answered 100 reset 0 waited 200 then [1-9]'
+	on sed -i /CONNECTIONS=100/d /etc/parlance/parlance.conf
+	on systemctl restart parlance-serve.service
+	all_is_well
+}
+
+@test "serve: a burst is served" {
+	run -0 on inside.py crowd "$(scale 5000)" 2
+	assert_output "answered $(scale 5000)"
+}
+
+@test "serve: nothing acknowledged is lost when it is killed and restarted" {
+	run -0 on inside.py fire '
+		systemctl kill -s KILL parlance-fanout.service; sleep 0.3
+		systemctl kill -s KILL --kill-who=main parlance-serve.service
+		sleep 0.5; pkill -KILL -u parlance -x toychat; sleep 0.3
+		systemctl daemon-reload
+		systemctl restart parlance-serve.service'
+	assert_output --partial 'acknowledged'
+	all_is_well
+}
+
+@test "serve: it survives a reboot, and so does what was said" {
+	local before
+	before=$(on parlance room list | grep ^lobby)
+	"$host" reboot "$machine" 3>&-
+	await on systemctl -q is-active parlance-serve-hchat.socket
+	sockets_are serve- active
+	sockets_are '' inactive
+	assert_equal "$(on parlance room list | grep ^lobby)" "$before"
+	run -0 on inside.py doors
+}
+
+@test "serve: where both are enabled it is this one" {
+	on systemctl enable -q parlance.target
+	on systemctl stop parlance.target parlance-serve.service
+	nothing_runs
+	on systemctl start parlance.target
+	sockets_are serve- active
+	sockets_are '' inactive
+	on systemctl disable -q parlance.target
+}
+
+@test "sockets: one command goes back to them" {
+	run -0 on inside.py fire "$to_sockets"
+	sockets_are '' active
+	sockets_are serve- inactive
+	run -0 on inside.py doors
+	all_is_well
+}
+
+# --- the rest ----------------------------------------------------------------
+
+@test "maintenance: its timer waits, and it finds all whole" {
+	on systemctl -q is-active parlance-maintain.timer
+	on systemctl start parlance-maintain.service
+	run -0 on journalctl -t parlance-maintain -o cat
+	assert_line --partial 'database: whole'
+	assert_line --partial 'lobby: whole'
+	all_is_well
+}
+
+@test "a user's own manager runs the same units, without root" {
+	on systemctl stop parlance.target
+	on useradd -m tester
+	on sh -c 'install -d -o tester -m 700 /run/user/$(id -u tester)
+		systemd-run -q --unit=user-manager -p User=tester \
+		-p Delegate=yes -E XDG_RUNTIME_DIR=/run/user/$(id -u tester) \
+		/lib/systemd/systemd --user'
+	mine() {
+		on sh -c 'exec setpriv --reuid tester --regid tester \
+			--init-groups env HOME=/home/tester \
+			XDG_RUNTIME_DIR=/run/user/$(id -u tester) "$@"' - "$@"
+	}
+	await mine systemctl --user -q is-active basic.target 2>/dev/null
+	mine systemctl --user enable -q --now parlance.target
+	run -0 mine curl -sm 10 -d message=hello http://127.0.0.1:1234/send/lobby
+	run -0 mine parlance room show lobby
+	assert_line hello
+	mine sh -c "${to_serve//systemctl/systemctl --user}"
+	run -0 mine curl -sm 10 http://127.0.0.1:1234/msg/lobby/1
+	assert_output hello
+	assert_equal "$(on pgrep -c -u tester -x serve)" 1
+	mine systemctl --user stop parlance.target
+	on systemctl stop user-manager.service
+}
