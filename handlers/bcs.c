@@ -59,6 +59,16 @@ static void load(struct session *s)
 		    "bcs", CHATLOG_VARIABLE " is no descriptor to write to");
 }
 
+static void confine(struct session *s)
+{
+	const struct sandbox_rule more[] = {
+	    chatlog_rule(&s->chatlog), {SANDBOX_NONE, NULL, 0}};
+	struct sandbox sandbox = bcs_sandbox;
+
+	sandbox.more = more;
+	start_confine(&s->start, &sandbox);
+}
+
 int main(int argc, char **argv)
 {
 	/* Not on the stack: what is never touched costs nothing. */
@@ -68,7 +78,8 @@ int main(int argc, char **argv)
 	start_options(argc, argv, "bcs", help);
 	init(s);
 	load(s);
-	start_confine(&s->start, &bcs_sandbox);
+	confine(s);
 	start_client(&s->start, 0, 1);
+	chatlog_again(&s->chatlog);
 	return bcs_serve(s);
 }

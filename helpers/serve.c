@@ -1,11 +1,14 @@
 /*
- * serve [-d] [-l LOG] [-u USER] DOOR=ADDRESS...
+ * serve [-dt] [-l LOG] [-u USER] DOOR=ADDRESS...
  *
  * The accept loop: one handler process for each connection, for hosts without
- * systemd and for speed. DOOR is chatfile, hchat, bcs or toychat. ADDRESS is
- * HOST:PORT, [V6]:PORT, *:PORT or :PORT (every address of the host), or /path
- * (a Unix socket, mode 0666); a door may have several. systemd may hand over
- * listening sockets instead, named (FileDescriptorName=) after their doors.
+ * systemd and for speed. A handler is forked by its door's template, a process
+ * of the same program that has done once what is the same for every connection
+ * (lib/template.h); else it is started. DOOR is chatfile, hchat, bcs or
+ * toychat. ADDRESS is HOST:PORT, [V6]:PORT, *:PORT or :PORT (every address of
+ * the host), or /path (a Unix socket, mode 0666); a door may have several.
+ * systemd may hand over listening sockets instead, named (FileDescriptorName=)
+ * after their doors.
  *
  * Limits: PARLANCE_CONNECTIONS a door: the next ones wait in the backlog.
  * PARLANCE_CONNECTIONS_PER_SOURCE: the next one is closed, and that is logged
@@ -13,10 +16,11 @@
  * descriptors, processes or memory run out, nothing is accepted until a
  * handler ends, or for a second.
  *
- * Signals: SIGTERM, SIGINT and SIGHUP drain: no more is accepted, handlers
- * finish what they are at within 10 s, and are killed then, or when a second
- * signal comes. fanout is started beside it, unless systemd did, and again
- * when it dies.
+ * Signals: SIGTERM and SIGINT drain: no more is accepted, handlers finish what
+ * they are at within 10 s, and are killed then, or when a second signal comes.
+ * SIGHUP, unless our terminal is gone: new settings, log and programs, with the
+ * same pid, and no connection refused or dropped. fanout is started beside it,
+ * unless systemd did, and again when it dies.
  *
  * -l LOG: the bcs door's registrations, messages and disconnects are appended
  * to LOG ("-": standard output). Its handlers get the descriptor, by
@@ -27,7 +31,8 @@
  * their owner, or USER and makes them his.
  *
  * Log: event=listening door=D address=A for each once all are up; event=exit
- * door=D pid=P signal=N peer=A for a handler that died of a signal.
+ * door=D pid=P signal=N peer=A for a handler that died of a signal;
+ * event=reload after SIGHUP.
  *
  * Exit codes: 0 drained; 100 usage or configuration; 111 the system failed.
  */
@@ -43,11 +48,12 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/state.h"
 
 static const char help[] =
-    "usage: serve [-d] [-l LOG] [-u USER] DOOR=ADDRESS...\n"
+    "usage: serve [-dt] [-l LOG] [-u USER] DOOR=ADDRESS...\n"
     "\n"
     "Accepts connections and starts a handler process for each.\n"
     "\n"
@@ -58,6 +64,7 @@ static const char help[] =
     "           goes to the journal then, or where there is none to syslog\n"
     "  -l LOG   append the bcs door's registrations, messages and disconnects\n"
     "           to LOG (-: standard output)\n"
+    "  -t       look at settings and arguments, serve nobody, and exit\n"
     "  -u USER  run as USER, to whom the state then belongs\n"
     "\n"
     "See parlance-serve(8).\n";
@@ -107,6 +114,7 @@ static void find_folder(struct serve *s)
 	if (n <= 0)
 		serve_die("start", "path", "/proc/self/exe", -errno);
 	s->folder[n] = '\0';
+	(void)snprintf(s->program, sizeof s->program, "%s", s->folder);
 	*strrchr(s->folder, '/') = '\0';
 }
 
@@ -126,21 +134,30 @@ static void load_settings(struct serve *s)
 		serve_refuse("PARLANCE_TRUSTED_PROXIES", text, "malformed");
 }
 
-/* One DOOR=ADDRESS; each kind of socket has its turn. */
-static void listen_at(struct serve *s, const char *argument, bool local)
+/* Takes DOOR=ADDRESS apart. */
+static struct door *argument_split(
+    struct serve *s, const char *argument, struct address *ret)
 {
 	size_t len = strcspn(argument, "=");
 	struct door *door = door_find(s, argument, len);
-	struct address address;
 
 	if (!argument[len])
 		serve_refuse("argument", argument, "not DOOR=ADDRESS");
 	if (!door)
 		serve_refuse("argument", argument,
 		    "no such door (chatfile, hchat, bcs and toychat are)");
-	if (address_split(argument + len + 1, &address) < 0)
+	if (address_split(argument + len + 1, ret) < 0)
 		serve_refuse("argument", argument,
 		    "the address is not HOST:PORT, [V6]:PORT, *:PORT or /path");
+	return door;
+}
+
+/* Each kind of socket has its turn. */
+static void listen_at(struct serve *s, const char *argument, bool local)
+{
+	struct address address;
+	struct door *door = argument_split(s, argument, &address);
+
 	if (address.local != local)
 		return;
 	if (local)
@@ -168,17 +185,18 @@ static void become_owner(const char *user)
 	state_close(&state);
 }
 
+static void find_handler(struct serve *s, struct door *door)
+{
+	int r = program_find(s, door->name, door->handler);
+
+	if (r < 0)
+		serve_die("start", "handler", door->name, r);
+}
+
 static void find_handlers(struct serve *s)
 {
-	struct door *door;
-	int r;
-
-	for (size_t i = 0; i < s->listener_count; i++) {
-		door = s->listeners[i].door;
-		r = program_find(s, door->name, door->handler);
-		if (r < 0)
-			serve_die("start", "handler", door->name, r);
-	}
+	for (size_t i = 0; i < s->listener_count; i++)
+		find_handler(s, s->listeners[i].door);
 }
 
 static void say_listening(const struct serve *s)
@@ -194,11 +212,41 @@ static void say_listening(const struct serve *s)
 	(void)sd_notify(0, "READY=1");
 }
 
+static void say_reloaded(const struct serve *s)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_INFO, "reload");
+	log_number(&line, "connections", HASH_COUNT(s->connections));
+	log_string(&line, "version", PARLANCE_VERSION);
+	log_end(&line);
+	(void)sd_notify(0, "READY=1");
+}
+
 struct options {
 	const char *user; /* -u; NULL: the owner of the state */
 	const char *log; /* -l; NULL: none */
 	bool detached;
+	bool test; /* -t */
 };
+
+/* -t: all that can be looked at without being in the way of who serves. */
+static void test(
+    struct serve *s, const struct options *o, char *const *addresses, int count)
+{
+	struct address address;
+	struct door *door;
+
+	load_settings(s);
+	find_folder(s);
+	for (int i = 0; i < count; i++) {
+		door = argument_split(s, addresses[i], &address);
+		find_handler(s, door);
+	}
+	/* systemd's descriptors say which doors there are, not we. */
+	if (count)
+		conversation_open_or_die(s, o->log);
+}
 
 /* Low ports while we may be root, then the rest as who we are to be. */
 static void set_up(
@@ -216,11 +264,25 @@ static void set_up(
 	become_owner(o->user);
 	for (int i = 0; i < count; i++)
 		listen_at(s, addresses[i], true);
+	s->with_helpers = !inherited;
 	find_handlers(s);
 	conversation_open_or_die(s, o->log);
 	loop_open_or_die(s);
-	s->with_helpers = !inherited;
 	helpers_init(s);
+}
+
+/* After SIGHUP: who we are and where we listen has been settled. */
+static void set_up_again(struct serve *s, const struct options *o, int handover)
+{
+	load_settings(s);
+	find_folder(s);
+	handover_read(s, handover);
+	find_handlers(s);
+	conversation_open_or_die(s, o->log);
+	loop_open_or_die(s);
+	helpers_init(s);
+	/* Those that were accepted, but have no handler yet, go first. */
+	s->pause = clock_ms();
 }
 
 static struct options read_options(int argc, char **argv)
@@ -230,13 +292,16 @@ static struct options read_options(int argc, char **argv)
 	struct options o = {0};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "dhl:u:", longs, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "dhl:tu:", longs, NULL)) >= 0) {
 		switch (c) {
 		case 'd':
 			o.detached = true;
 			break;
 		case 'l':
 			o.log = optarg;
+			break;
+		case 't':
+			o.test = true;
 			break;
 		case 'u':
 			o.user = optarg;
@@ -254,26 +319,50 @@ static struct options read_options(int argc, char **argv)
 	return o;
 }
 
+static void start(
+    struct serve *s, const struct options *o, char **addresses, int count)
+{
+	int ready = -1;
+
+	if (o->detached && (ready = detach_begin()) < 0)
+		serve_die("detach", NULL, NULL, ready);
+	set_up(s, o, addresses, count);
+	say_listening(s);
+	if (o->detached) {
+		detach_end(ready);
+		say_listening(s);
+	}
+}
+
+static void start_again(struct serve *s, const struct options *o, int handover)
+{
+	set_up_again(s, o, handover);
+	say_reloaded(s);
+}
+
 int main(int argc, char **argv)
 {
 	static struct serve s = {
 	    .doors = {{.name = "chatfile"}, {.name = "hchat"}, {.name = "bcs"},
-		{.name = "toychat"}}};
-	struct options o = read_options(argc, argv);
-	int ready = -1;
+		{.name = "toychat"}},
+	    .log_kept = -1};
+	struct options o;
+	int handover = handover_find();
 
+	reload_prepare_or_die(&s, argv);
+	o = read_options(argc, argv);
 	settle_descriptors();
 	log_open("", NULL);
-	if (o.detached && (ready = detach_begin()) < 0)
-		serve_die("detach", NULL, NULL, ready);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
-	set_up(&s, &o, argv + optind, argc - optind);
-	say_listening(&s);
-	if (o.detached) {
-		detach_end(ready);
-		say_listening(&s);
+	if (o.test) {
+		test(&s, &o, argv + optind, argc - optind);
+		return 0;
 	}
+	if (handover >= 0)
+		start_again(&s, &o, handover);
+	else
+		start(&s, &o, argv + optind, argc - optind);
 	/* Now that the environment says where the log goes. */
 	children_prepare_or_die();
 	loop_run(&s);

@@ -5,7 +5,11 @@
  *	serve_listen.c   listening sockets: made, accepted from, closed
  *	serve_inherit.c  listening sockets that systemd hands over
  *	serve_table.c    who is connected: limits per door and per source
- *	serve_handler.c  how a connection is handed to a handler
+ *	serve_connection.c  a connection on its way to a handler
+ *	serve_template.c    by a template, which forks one
+ *	serve_handler.c     by fork and exec
+ *	serve_reload.c   SIGHUP: executes itself anew
+ *	serve_handover.c what it then hands on to itself
  *	serve_log.c      -l LOG
  *	serve_helper.c   fanout and its like: started, restarted, stopped last
  *	serve_loop.c     the loop, the draining
@@ -23,6 +27,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <uthash.h>
 
@@ -30,6 +35,8 @@
 #include "lib/proxies.h"
 #include "lib/rate.h"
 #include "lib/settings.h"
+
+struct serve;
 
 #define SERVE_LISTENERS 64
 #define SERVE_DOORS 4
@@ -47,15 +54,45 @@
 /* What a helper gets from SIGTERM to SIGKILL. */
 #define SERVE_HELPER_STOP_MS 3000
 
+/* A template is replaced after so many connections, ends when none came for
+ * so long, and is killed if one is not answered for so long. One that served
+ * nobody is tried again as helpers are. */
+#define SERVE_TEMPLATE_CONNECTIONS 1000
+#define SERVE_TEMPLATE_IDLE_MS 60000
+#define SERVE_TEMPLATE_STUCK_MS 1000
+/* At once: one a door, and those that were replaced but not done. */
+#define SERVE_TEMPLATES 16
+/* What the check of new settings takes at most. */
+#define SERVE_CHECK_MS 10000
+
+/* Which file a program is. */
+struct binary {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec changed;
+};
+
 struct door {
 	const char *name;
 	char handler[PATH_MAX]; /* its program; "": not served */
 	uint64_t count; /* connections now */
 	int log; /* its conversation's log, for handlers; 0: none is kept */
+	/* The last template: what it was made from, and when another may be
+	 * tried if it served nobody. */
+	struct binary binary;
+	int64_t retry; /* 0: at once */
+	int64_t delay;
+};
+
+/* What the loop waits for: the first member of that. */
+struct watch {
+	void (*ready)(struct serve *, struct watch *);
 };
 
 /* One listening socket. */
 struct listener {
+	struct watch watch;
 	int fd; /* -1: closed */
 	struct door *door;
 	bool watched; /* the loop waits for it */
@@ -81,13 +118,31 @@ struct origin {
 	UT_hash_handle hh;
 };
 
-/* One running handler. */
+/* One connection, from when it was accepted till its handler ended. */
 struct connection {
-	pid_t pid; /* the key */
+	pid_t pid; /* of the handler, the key; 0: it has none yet */
 	struct door *door;
 	struct origin *origin; /* NULL: exempt */
-	char peer[PEER_TEXT];
+	struct peer peer;
+	/* While it has none: */
+	int fd; /* else -1 */
+	uint64_t number; /* as a template knows it */
+	int64_t deadline; /* for the template's answer */
+	struct connection *prev, *next; /* in a template's list, or held */
 	UT_hash_handle hh;
+};
+
+struct template
+{
+	struct watch watch;
+	struct door *door;
+	pid_t pid; /* 0: it ended */
+	int fd; /* our socket; -1: closed. With pid 0: a free place */
+	bool retired; /* gets no more connections, and ends */
+	bool answered; /* ever */
+	uint64_t sent; /* connections, since it was started */
+	int64_t idle; /* when it is to end */
+	struct connection *waiting; /* for its answer, the oldest first */
 };
 
 struct helper {
@@ -113,7 +168,9 @@ struct serve {
 	struct door doors[SERVE_DOORS];
 	struct listener listeners[SERVE_LISTENERS];
 	size_t listener_count;
-	struct connection *connections;
+	struct connection *connections; /* that have a handler, by pid */
+	struct template templates[SERVE_TEMPLATES];
+	uint64_t number; /* of the last connection sent to a template */
 	struct origin *origins;
 	struct chatlog conversation; /* door bcs: the same log, for us */
 	struct helper helpers[SERVE_HELPERS];
@@ -125,13 +182,22 @@ struct serve {
 	int64_t deadline; /* of the phase; CLOCK_NEVER: none */
 	int64_t pause; /* accept nothing until then; CLOCK_NEVER: do accept */
 	int64_t quiet; /* say nothing of it until then */
-	/* A connection whose handler could not be started for want of memory
-	 * or processes waits for the end of the pause. */
+	/* Connections whose handler could not be started for want of memory
+	 * or processes wait for the end of the pause. */
+	struct connection *held;
+	struct watch on_signals;
+	/* For SIGHUP: how we were called. */
+	char program[PATH_MAX];
+	char **argv;
+	char **environment;
+	bool terminal; /* we have one */
+	const char *log; /* -l */
+	int log_kept; /* that of our predecessor, where it is no file; -1 */
 	struct {
-		int fd; /* -1: none */
-		struct door *door;
-		struct peer peer;
-	} held;
+		pid_t pid; /* 0: none runs */
+		int64_t deadline;
+		bool again; /* SIGHUP came meanwhile */
+	} check;
 };
 
 /* --- serve_address.c ------------------------------------------------------ */
@@ -184,15 +250,71 @@ struct door *door_find(struct serve *, const char *name, size_t len);
  * for as long as that stays at its limit. */
 bool table_admits(struct serve *, const struct peer *, const struct door *);
 
-/* Enters a running handler; one that does not fit for want of memory is
- * served, and not counted. */
-void table_add(struct serve *, pid_t, struct door *, const struct peer *);
+/* Counts a connection of this door and peer. */
+void table_enter(struct serve *, struct connection *);
+
+/* It has a handler now. */
+void table_started(struct serve *, struct connection *, pid_t);
+
+/* Forgets one that has none, and frees it. */
+void table_drop(struct serve *, struct connection *);
 
 /* Strikes out a handler that ended; false: this pid is none. */
 bool table_remove(struct serve *, pid_t, int status);
 
 /* Sends a signal to every handler. */
 void table_signal(const struct serve *, int signal);
+
+/* --- serve_connection.c --------------------------------------------------- */
+
+/* Gets it a handler: from the door's template, or else a new process. It may
+ * be dropped, and is then freed. */
+void connection_serve(struct serve *, struct connection *);
+
+/* The same without the template, which has failed. */
+void connection_spawn(struct serve *, struct connection *);
+
+/* Its handler was started. */
+void connection_served(struct serve *, struct connection *, pid_t);
+
+/* No handler could be started: holds it where that is a shortage, else spawns
+ * one. */
+void connection_failed(struct serve *, struct connection *, int error);
+
+/* The machine is out of something: accepts nothing for a while. */
+void connections_pause(struct serve *, const char *event, int error);
+
+/* Ends the pause, if there is one. */
+void connections_resume(struct serve *);
+
+/* --- serve_template.c ----------------------------------------------------- */
+
+void templates_init(struct serve *);
+
+/* Hands it to the door's template, starting one if need be; false: there is
+ * none to be had. */
+bool template_take(struct serve *, struct connection *);
+
+/* Takes in what answers there are, of all. */
+void templates_read(struct serve *);
+
+/* Notes that one ended; false: this pid is none. */
+bool templates_ended(struct serve *, pid_t, int status);
+
+/* Ends those that are idle or stuck, and when that will be. */
+void templates_turn(struct serve *);
+int64_t templates_deadline(const struct serve *);
+
+/* They get no more connections, and end when they have forked for those they
+ * have; or at once. */
+void templates_retire(struct serve *);
+void templates_kill(struct serve *);
+
+/* Is there any, or a connection that waits for one? */
+bool templates_run(const struct serve *);
+
+/* Ends them all between two answers: what has none is held. */
+void templates_cut(struct serve *);
 
 /* --- serve_handler.c ------------------------------------------------------ */
 
@@ -209,6 +331,12 @@ void children_prepare_or_die(void);
 int handler_start(
     const struct door *, int connection, const struct peer *, pid_t *ret_pid);
 
+/* Starts it as a template with this socket (lib/template.h). As above. */
+int handler_start_template(const struct door *, int socket, pid_t *ret_pid);
+
+/* Starts this program anew, to look at its settings. As above. */
+int check_start(char **argv, char **environment, pid_t *ret_pid);
+
 /* Starts a helper, which gets SIGTERM should we die. As above. */
 int helper_start(const char *path, pid_t *ret_pid);
 
@@ -223,6 +351,10 @@ void conversation_open_or_die(struct serve *, const char *path);
 void conversation_ended(struct serve *, const struct connection *, int signal);
 
 /* --- serve_helper.c ------------------------------------------------------- */
+
+/* One that our predecessor started runs: before helpers_init(). */
+void helper_kept(
+    struct serve *, const char *name, pid_t, int64_t since, int64_t delay);
 
 void helpers_init(struct serve *);
 
@@ -245,6 +377,41 @@ void loop_open_or_die(struct serve *);
 
 /* Serves until told to end; has drained on return. */
 void loop_run(struct serve *);
+
+/* --- serve_reload.c ------------------------------------------------------- */
+
+/* Remembers how we were called: before the environment is changed. */
+void reload_prepare_or_die(struct serve *, char **argv);
+
+/* Have we a terminal (still)? */
+bool reload_has_terminal(void);
+
+/* SIGHUP: has the new settings looked at, and if they are fine executes this
+ * program anew, which then goes on with handover_read(). */
+void reload_begin(struct serve *);
+
+/* The check ended; false: this pid is none. */
+bool reload_ended(struct serve *, pid_t, int status);
+
+/* The check took too long, or is not wanted any more. */
+void reload_give_up(struct serve *);
+
+/* --- serve_handover.c ----------------------------------------------------- */
+
+#define HANDOVER_VARIABLE "PARLANCE_SERVE_HANDOVER"
+
+/* Writes down all that is ours into a memfd, and lets the descriptors in it
+ * pass an exec: that memfd, or -errno. */
+int handover_write(struct serve *);
+
+/* And takes that back, where exec failed. */
+void handover_undo(struct serve *, int fd);
+
+/* The memfd that our predecessor left us, or -1. */
+int handover_find(void);
+
+/* Takes in what is in it. What makes no sense is left out. */
+void handover_read(struct serve *, int fd);
 
 /* --- serve_user.c --------------------------------------------------------- */
 

@@ -1,7 +1,6 @@
 /*
- * How a connection is handed to a handler: fork and exec, with the connection
- * as descriptors 0 and 1. All that another way (a template process a door)
- * would replace is handler_start().
+ * Programs that we start: a handler, by fork and exec with the connection as
+ * descriptors 0 and 1; a template, which then does without the exec; helpers.
  *
  * vfork, since fork would copy our page tables and posix_spawn asks for the
  * disposition of each of 64 signals. The child shares our memory until it
@@ -17,14 +16,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/template.h"
 #include "serve.h"
 
 /* What is between a service manager and us is nobody else's. */
 static const char *const private[] = {"REMOTE_ADDR", "REMOTE_PORT",
     "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID",
-    "LISTEN_FDS", "LISTEN_FDNAMES", CHATLOG_VARIABLE};
+    "LISTEN_FDS", "LISTEN_FDNAMES", CHATLOG_VARIABLE, TEMPLATE_VARIABLE,
+    HANDOVER_VARIABLE};
 
-/* Places for what only one child gets: its peer, and the log. */
+/* Places for what only one child gets: its peer or socket, and the log. */
 #define OWN_VARIABLES 3
 
 /* The environment of all children: ours, behind those places. */
@@ -32,9 +33,10 @@ static char **environment;
 
 struct start {
 	const char *path;
+	char **argv; /* NULL: its path alone */
 	char **environment;
 	int connection; /* -1: none */
-	int log; /* the conversation's; 0: none */
+	int pass[2]; /* to keep; 0: none */
 	pid_t parent; /* should it die, so does the child; 0: it need not */
 };
 
@@ -87,7 +89,7 @@ void children_prepare_or_die(void)
 static int child_exec(const struct start *start)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
-	char *argv[] = {(char *)start->path, NULL};
+	char *alone[] = {(char *)start->path, NULL};
 	sigset_t mask;
 
 	(void)sigaction(SIGINT, &ignore, NULL);
@@ -98,14 +100,16 @@ static int child_exec(const struct start *start)
 	if (start->connection >= 0 &&
 	    (dup2(start->connection, 0) < 0 || dup2(start->connection, 1) < 0))
 		return errno;
-	if (start->log && fcntl(start->log, F_SETFD, 0) < 0)
-		return errno;
+	for (size_t i = 0; i < 2; i++)
+		if (start->pass[i] && fcntl(start->pass[i], F_SETFD, 0) < 0)
+			return errno;
 	if (start->parent) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() != start->parent)
 			return ESRCH;
 	}
-	(void)execve(start->path, argv, start->environment);
+	(void)execve(
+	    start->path, start->argv ? start->argv : alone, start->environment);
 	return errno;
 }
 
@@ -128,30 +132,75 @@ static int child_start(const struct start *start, pid_t *ret_pid)
 	return 0;
 }
 
+/* Room for one variable of a child's own. */
+struct own {
+	char text[sizeof "REMOTE_ADDR=" + INET6_ADDRSTRLEN];
+};
+
+_Static_assert(sizeof CHATLOG_VARIABLE "=2147483647" <= sizeof(struct own) &&
+		   sizeof TEMPLATE_VARIABLE "=2147483647" <= sizeof(struct own),
+    "they fit");
+
+static void add_number(
+    struct start *start, struct own *own, const char *name, int number)
+{
+	(void)snprintf(own->text, sizeof own->text, "%s=%d", name, number);
+	*--start->environment = own->text;
+}
+
+static void add_log(
+    struct start *start, struct own *own, const struct door *door)
+{
+	if (!door->log)
+		return;
+	add_number(start, own, CHATLOG_VARIABLE, door->log);
+	start->pass[0] = door->log;
+}
+
 int handler_start(const struct door *door, int connection,
     const struct peer *peer, pid_t *ret_pid)
 {
-	char address[sizeof "REMOTE_ADDR=" + INET6_ADDRSTRLEN];
-	char port[sizeof "REMOTE_PORT=65535"];
-	char log[sizeof CHATLOG_VARIABLE "=2147483647"];
+	struct own address, port, log;
 	struct start start = {.path = door->handler,
 	    .environment = environment + OWN_VARIABLES,
-	    .connection = connection,
-	    .log = door->log};
+	    .connection = connection};
 
 	if (peer->address[0]) {
-		(void)snprintf(
-		    address, sizeof address, "REMOTE_ADDR=%s", peer->address);
-		(void)snprintf(port, sizeof port, "REMOTE_PORT=%hu",
-		    (unsigned short)peer->port);
-		*--start.environment = address;
-		*--start.environment = port;
+		(void)snprintf(address.text, sizeof address.text,
+		    "REMOTE_ADDR=%s", peer->address);
+		*--start.environment = address.text;
+		add_number(&start, &port, "REMOTE_PORT", peer->port);
 	}
-	if (door->log) {
-		(void)snprintf(
-		    log, sizeof log, CHATLOG_VARIABLE "=%d", door->log);
-		*--start.environment = log;
-	}
+	add_log(&start, &log, door);
+	return child_start(&start, ret_pid);
+}
+
+/* A program that knows nothing of templates finds its client gone. */
+int handler_start_template(const struct door *door, int socket, pid_t *ret_pid)
+{
+	struct own own, log;
+	struct start start = {.path = door->handler,
+	    .environment = environment + OWN_VARIABLES,
+	    .connection = open("/dev/null", O_RDWR | O_CLOEXEC),
+	    .pass = {0, socket}};
+	int r;
+
+	if (start.connection < 0)
+		return -errno;
+	add_number(&start, &own, TEMPLATE_VARIABLE, socket);
+	add_log(&start, &log, door);
+	r = child_start(&start, ret_pid);
+	(void)close(start.connection);
+	return r;
+}
+
+int check_start(char **argv, char **its_environment, pid_t *ret_pid)
+{
+	struct start start = {.path = argv[0],
+	    .argv = argv,
+	    .environment = its_environment,
+	    .connection = -1};
+
 	return child_start(&start, ret_pid);
 }
 

@@ -19,12 +19,26 @@ static bool is_wanted(struct serve *s, const struct helper *h)
 	       (!h->door || door_find(s, h->door, strlen(h->door))->handler[0]);
 }
 
+void helper_kept(
+    struct serve *s, const char *name, pid_t pid, int64_t since, int64_t delay)
+{
+	for (size_t i = 0; i < SERVE_HELPERS; i++)
+		if (strcmp(table[i].name, name) == 0) {
+			s->helpers[i].pid = pid;
+			s->helpers[i].since = since;
+			s->helpers[i].delay = delay;
+		}
+}
+
 void helpers_init(struct serve *s)
 {
 	for (size_t i = 0; i < SERVE_HELPERS; i++) {
-		s->helpers[i] = table[i];
-		s->helpers[i].retry =
-		    is_wanted(s, &table[i]) ? clock_ms() : CLOCK_NEVER;
+		struct helper *h = &s->helpers[i];
+
+		h->name = table[i].name;
+		h->door = table[i].door;
+		h->retry =
+		    !h->pid && is_wanted(s, h) ? clock_ms() : CLOCK_NEVER;
 	}
 }
 

@@ -45,11 +45,15 @@ void conversation_open_or_die(struct serve *s, const char *path)
 	int fd, r;
 
 	s->conversation.fd = -1;
+	s->log = path;
 	if (!path)
 		return;
 	if (!door->handler[0])
 		serve_refuse("log", path, "the bcs door is not served");
-	fd = strcmp(path, "-") == 0 ? log_open_stdout() : log_open_path(path);
+	if (strcmp(path, "-") != 0)
+		fd = log_open_path(path);
+	else
+		fd = s->log_kept >= 0 ? s->log_kept : log_open_stdout();
 	r = fd < 0 ? fd : chatlog_take(&s->conversation, fd, NULL);
 	if (r < 0)
 		serve_refuse("log", path, strerror(-r));
@@ -58,12 +62,14 @@ void conversation_open_or_die(struct serve *s, const char *path)
 
 void conversation_ended(struct serve *s, const struct connection *c, int signal)
 {
+	char peer[PEER_TEXT];
 	struct log_line line;
 	int r;
 
 	if (!c->door->log)
 		return;
-	s->conversation.peer = c->peer;
+	peer_text(&c->peer, peer);
+	s->conversation.peer = peer;
 	r = chatlog_disconnect(&s->conversation, NULL, c->pid, signal);
 	if (r == 0)
 		return;

@@ -3,23 +3,26 @@
  *
  *	            SERVE      DRAIN        KILL        HELPERS     HELPERS_KILL
  *	connection  accept     (closed)
+ *	SIGHUP      reload     -            -           -           -
  *	SIGTERM     -> DRAIN   -> KILL      -           -> H._KILL  -
  *	deadline    none       -> KILL      none        -> H._KILL  none
  *	last handler gone      -> HELPERS   -> HELPERS
  *	last helper gone                                end         end
  *
- * On entering DRAIN listeners close and handlers get SIGTERM, on entering KILL
- * SIGKILL; HELPERS and HELPERS_KILL are the same for helpers, which handlers
- * may need to the last.
+ * On entering DRAIN listeners close, templates are retired and handlers get
+ * SIGTERM, on entering KILL SIGKILL; HELPERS and HELPERS_KILL are the same for
+ *helpers, which handlers may need to the last.
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "lib/clock.h"
 #include "lib/limits.h"
@@ -27,26 +30,6 @@
 #include "serve.h"
 
 #define EVENTS 16
-
-void loop_open_or_die(struct serve *s)
-{
-	struct epoll_event event = {.events = EPOLLIN};
-	sigset_t set;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGCHLD);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGHUP);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	s->poll = epoll_create1(EPOLL_CLOEXEC);
-	if (s->signals < 0 || s->poll < 0 ||
-	    epoll_ctl(s->poll, EPOLL_CTL_ADD, s->signals, &event) < 0)
-		serve_die("start", NULL, NULL, -errno);
-	s->deadline = s->pause = CLOCK_NEVER;
-	s->held.fd = -1;
-}
 
 /* --- accepting ------------------------------------------------------------ */
 
@@ -75,98 +58,41 @@ static void watch(struct serve *s)
 	}
 }
 
-/* The machine is out of something: goes on when a handler has ended, or in a
- * while. Under load that may be often; the log hears of it now and then. */
-static void pause_for(struct serve *s, const char *event, int error)
+/* -EAGAIN: none is there, or none that is welcome. */
+static int accept_into(
+    struct serve *s, const struct listener *l, struct connection *c)
 {
-	struct log_line line;
+	int fd = listener_accept(l, &c->peer);
 
-	s->pause = clock_in(SERVE_PAUSE_MS);
-	if (clock_left(s->quiet) != 0)
-		return;
-	s->quiet = clock_in(SERVE_QUIET_MS);
-	log_begin(&line, LOG_ERR, event);
-	log_errno(&line, error);
-	log_number(&line, "pause_ms", SERVE_PAUSE_MS);
-	log_end(&line);
-}
-
-static bool is_shortage(int error)
-{
-	return error == -EAGAIN || error == -ENOMEM || error == -EMFILE ||
-	       error == -ENFILE || error == -ENOBUFS;
-}
-
-/* A connection that cannot be served now is held, not dropped. */
-static void hold(
-    struct serve *s, struct door *door, int fd, const struct peer *peer)
-{
-	s->held.fd = fd;
-	s->held.door = door;
-	s->held.peer = *peer;
-}
-
-static void tell_failure(
-    const struct door *door, const struct peer *peer, int error)
-{
-	char text[PEER_TEXT];
-	struct log_line line;
-
-	peer_text(peer, text);
-	log_begin(&line, LOG_ERR, "handler");
-	log_string(&line, "door", door->name);
-	log_string(&line, "peer", text);
-	log_string(&line, "program", door->handler);
-	log_errno(&line, error);
-	log_end(&line);
-}
-
-static void hand_over(
-    struct serve *s, struct door *door, int fd, const struct peer *peer)
-{
-	pid_t pid;
-	int r = handler_start(door, fd, peer, &pid);
-
-	if (is_shortage(r)) {
-		hold(s, door, fd, peer);
-		pause_for(s, "handler", r);
-		return;
+	if (fd < 0)
+		return fd;
+	if (!table_admits(s, &c->peer, l->door)) {
+		(void)close(fd);
+		return -EAGAIN;
 	}
-	(void)close(fd);
-	if (r == 0)
-		table_add(s, pid, door, peer);
-	else
-		tell_failure(door, peer, r);
+	c->door = l->door;
+	c->fd = fd;
+	table_enter(s, c);
+	return 0;
 }
 
-static void accept_from(struct serve *s, struct listener *l)
+static void accept_from(struct serve *s, struct watch *watch)
 {
-	struct peer peer;
-	int fd;
+	struct listener *l = (struct listener *)watch;
+	struct connection *c;
+	int r;
 
 	if (l->fd < 0 || !is_open(s, l))
 		return;
-	fd = listener_accept(l, &peer);
-	if (fd == -EAGAIN)
+	c = calloc(1, sizeof *c);
+	r = c ? accept_into(s, l, c) : -ENOMEM;
+	if (r == 0) {
+		connection_serve(s, c);
 		return;
-	if (fd < 0)
-		pause_for(s, "accept", fd);
-	else if (!table_admits(s, &peer, l->door))
-		(void)close(fd);
-	else
-		hand_over(s, l->door, fd, &peer);
-}
-
-static void resume(struct serve *s)
-{
-	int fd = s->held.fd;
-
-	if (s->pause == CLOCK_NEVER)
-		return;
-	s->pause = CLOCK_NEVER;
-	s->held.fd = -1;
-	if (fd >= 0)
-		hand_over(s, s->held.door, fd, &s->held.peer);
+	}
+	free(c);
+	if (r != -EAGAIN)
+		connections_pause(s, "accept", r);
 }
 
 /* --- ending --------------------------------------------------------------- */
@@ -179,13 +105,16 @@ static void enter(struct serve *s, enum phase phase, int64_t ms)
 
 static void stop_accepting(struct serve *s)
 {
+	struct connection *c;
+
 	for (size_t i = 0; i < s->listener_count; i++) {
 		listener_close(&s->listeners[i]);
 		s->listeners[i].watched = false;
 	}
-	if (s->held.fd >= 0)
-		(void)close(s->held.fd);
-	s->held.fd = -1;
+	while ((c = s->held)) {
+		DL_DELETE(s->held, c);
+		table_drop(s, c);
+	}
 	s->pause = CLOCK_NEVER;
 }
 
@@ -196,6 +125,8 @@ static void drain(struct serve *s)
 	(void)sd_notify(0, "STOPPING=1");
 	enter(s, PHASE_DRAIN, LIMIT_DRAIN_MS);
 	stop_accepting(s);
+	reload_give_up(s);
+	templates_retire(s);
 	log_begin(&line, LOG_INFO, "drain");
 	log_number(&line, "connections", HASH_COUNT(s->connections));
 	log_end(&line);
@@ -210,6 +141,7 @@ static void hurry(struct serve *s)
 		break;
 	case PHASE_DRAIN:
 		enter(s, PHASE_KILL, 0);
+		templates_kill(s);
 		table_signal(s, SIGKILL);
 		break;
 	case PHASE_HELPERS:
@@ -225,7 +157,8 @@ static void hurry(struct serve *s)
  * done. */
 static bool advance(struct serve *s)
 {
-	if (s->phase == PHASE_SERVE || s->connections)
+	if (s->phase == PHASE_SERVE || s->connections || templates_run(s) ||
+	    s->check.pid)
 		return true;
 	if (s->phase < PHASE_HELPERS) {
 		enter(s, PHASE_HELPERS, SERVE_HELPER_STOP_MS);
@@ -236,27 +169,75 @@ static bool advance(struct serve *s)
 
 /* --- events --------------------------------------------------------------- */
 
+/* A child of a template answers before it does anything else: one that we do
+ * not know has done so, or was never to serve. */
+static void reaped(struct serve *s, pid_t pid, int status)
+{
+	if (table_remove(s, pid, status) || helpers_ended(s, pid, status) ||
+	    templates_ended(s, pid, status) || reload_ended(s, pid, status))
+		return;
+	templates_read(s);
+	(void)table_remove(s, pid, status);
+}
+
 static void reap(struct serve *s)
 {
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!helpers_ended(s, pid, status))
-			(void)table_remove(s, pid, status);
-	resume(s);
+		reaped(s, pid, status);
+	connections_resume(s);
 }
 
-static void on_signals(struct serve *s)
+/* SIGHUP also tells that a terminal is gone: whoever looked at us left. */
+static bool hung_up(const struct serve *s)
+{
+	return s->terminal && !reload_has_terminal();
+}
+
+static void reload(struct serve *s)
+{
+	if (s->phase == PHASE_SERVE)
+		reload_begin(s);
+}
+
+static void on_signals(struct serve *s, struct watch *watch)
 {
 	struct signalfd_siginfo info;
 
+	(void)watch;
 	while (read(s->signals, &info, sizeof info) == sizeof info) {
 		if (info.ssi_signo == SIGCHLD)
 			reap(s);
+		else if (info.ssi_signo == SIGHUP && !hung_up(s))
+			reload(s);
 		else
 			hurry(s);
 	}
+}
+
+void loop_open_or_die(struct serve *s)
+{
+	struct epoll_event event = {
+	    .events = EPOLLIN, .data.ptr = &s->on_signals};
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->poll = epoll_create1(EPOLL_CLOEXEC);
+	if (s->signals < 0 || s->poll < 0 ||
+	    epoll_ctl(s->poll, EPOLL_CTL_ADD, s->signals, &event) < 0)
+		serve_die("start", NULL, NULL, -errno);
+	s->deadline = s->pause = CLOCK_NEVER;
+	s->check.deadline = CLOCK_NEVER;
+	s->on_signals.ready = on_signals;
+	templates_init(s);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -269,7 +250,10 @@ static void on_time(struct serve *s)
 	if (clock_left(s->deadline) == 0)
 		hurry(s);
 	if (clock_left(s->pause) == 0)
-		resume(s);
+		connections_resume(s);
+	if (clock_left(s->check.deadline) == 0)
+		reload_give_up(s);
+	templates_turn(s);
 	if (s->phase < PHASE_HELPERS)
 		helpers_turn(s);
 }
@@ -278,21 +262,25 @@ static void turn(struct serve *s)
 {
 	struct epoll_event events[EVENTS];
 	int64_t next =
-	    earlier(helpers_deadline(s), earlier(s->deadline, s->pause));
+	    earlier(earlier(helpers_deadline(s), templates_deadline(s)),
+		earlier(s->check.deadline, earlier(s->deadline, s->pause)));
 	int n = epoll_wait(s->poll, events, EVENTS, clock_left(next));
 
 	if (n < 0 && errno != EINTR)
 		log_die("wait", errno);
 	for (int i = 0; i < n; i++) {
-		if (events[i].data.ptr)
-			accept_from(s, events[i].data.ptr);
-		else
-			on_signals(s);
+		struct watch *watch = events[i].data.ptr;
+
+		watch->ready(s, watch);
 	}
 }
 
 void loop_run(struct serve *s)
 {
+	for (size_t i = 0; i < s->listener_count; i++)
+		s->listeners[i].watch.ready = accept_from;
+	/* What ended while we executed ourselves. */
+	reap(s);
 	while (advance(s)) {
 		on_time(s);
 		watch(s);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "lib/parse.h"
 #include "serve.h"
@@ -93,33 +94,46 @@ static void origin_leave(struct serve *s, struct origin *o)
 	}
 }
 
-void table_add(
-    struct serve *s, pid_t pid, struct door *door, const struct peer *peer)
+void table_enter(struct serve *s, struct connection *c)
 {
-	struct connection *c = calloc(1, sizeof *c);
+	c->origin = origin_enter(s, &c->peer);
+	c->door->count++;
+}
 
-	if (!c)
-		return;
+static void leave(struct serve *s, struct connection *c)
+{
+	c->door->count--;
+	origin_leave(s, c->origin);
+	free(c);
+}
+
+void table_drop(struct serve *s, struct connection *c)
+{
+	if (c->fd >= 0)
+		(void)close(c->fd);
+	leave(s, c);
+}
+
+void table_started(struct serve *s, struct connection *c, pid_t pid)
+{
 	c->pid = pid;
-	c->door = door;
-	c->origin = origin_enter(s, peer);
-	peer_text(peer, c->peer);
-	door->count++;
 	HASH_ADD_INT(s->connections, pid, c);
 }
 
 /* One that we asked to end may not have been listening yet. */
 static void tell_death(struct serve *s, const struct connection *c, int signal)
 {
+	char peer[PEER_TEXT];
 	struct log_line line;
 
 	if (s->phase != PHASE_SERVE && signal == SIGTERM)
 		return;
+	peer_text(&c->peer, peer);
 	log_begin(&line, LOG_ERR, "exit");
 	log_string(&line, "door", c->door->name);
 	log_number(&line, "pid", c->pid);
 	log_number(&line, "signal", signal);
-	log_string(&line, "peer", c->peer);
+	log_string(&line, "peer", peer);
 	log_end(&line);
 	conversation_ended(s, c, signal);
 }
@@ -133,10 +147,8 @@ bool table_remove(struct serve *s, pid_t pid, int status)
 		return false;
 	if (WIFSIGNALED(status))
 		tell_death(s, c, WTERMSIG(status));
-	c->door->count--;
-	origin_leave(s, c->origin);
 	HASH_DEL(s->connections, c);
-	free(c);
+	leave(s, c);
 	return true;
 }
 

@@ -21,12 +21,19 @@
 /* --- opening ---------------------------------------------------------------
  */
 
+#define PATH_SIZE sizeof "/proc/self/fd/2147483647"
+
+static void path_of(int fd, char path[PATH_SIZE])
+{
+	(void)snprintf(path, PATH_SIZE, "/proc/self/fd/%d", fd);
+}
+
 /* The same file or pipe, as an open file of our own: flock(2) goes by those,
  * and the one that we share is not ours to make non-blocking. Files for
  * reading too, to see how they end. -errno where that is not to be had. */
 static int open_anew(int fd)
 {
-	char path[sizeof "/proc/self/fd/2147483647"];
+	char path[PATH_SIZE];
 	int flags = O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 	struct stat st;
 	int own;
@@ -35,7 +42,7 @@ static int open_anew(int fd)
 		return -errno;
 	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
 		return -ENOTSUP;
-	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	path_of(fd, path);
 	/* A pipe opened for reading would never tell that its reader went. */
 	own = open(path, (S_ISREG(st.st_mode) ? O_RDWR : O_WRONLY) | flags);
 	if (own < 0)
@@ -69,6 +76,33 @@ int chatlog_open(struct chatlog *log, const char *peer)
 	if (log->own && fd > STDERR_FILENO)
 		(void)close((int)fd);
 	return 0;
+}
+
+void chatlog_again(struct chatlog *log)
+{
+	int own;
+
+	if (!log->own)
+		return;
+	own = open_anew(log->fd);
+	log->own = own >= 0;
+	if (own < 0)
+		return;
+	(void)close(log->fd);
+	log->fd = own;
+}
+
+/* Pipes need none: they are in no folder. */
+struct sandbox_rule chatlog_rule(const struct chatlog *log)
+{
+	static char path[PATH_SIZE];
+	struct stat st;
+
+	if (log->fd < 0 || fstat(log->fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return (struct sandbox_rule){SANDBOX_NONE, NULL, 0};
+	path_of(log->fd, path);
+	return (struct sandbox_rule){
+	    SANDBOX_PATH, path, SANDBOX_READ | SANDBOX_WRITE};
 }
 
 /* --- writing ---------------------------------------------------------------

@@ -32,6 +32,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "sandbox.h"
+
 #define CHATLOG_VARIABLE "PARLANCE_LOG_FD"
 
 struct chatlog {
@@ -46,6 +48,15 @@ struct chatlog {
  * valid. 0, or -EINVAL if PARLANCE_LOG_FD is no number of a descriptor (2 or
  * more) that is open for writing. */
 int chatlog_open(struct chatlog *, const char *peer);
+
+/* Once more, in a process that was forked since: its lock must be its own. The
+ * sandbox has to allow what chatlog_rule() says; where that fails the log goes
+ * on without a lock. */
+void chatlog_again(struct chatlog *);
+
+/* The file, for that; a rule that ends a list where it is none. Valid until the
+ * next call. */
+struct sandbox_rule chatlog_rule(const struct chatlog *);
 
 /* The same with a descriptor that the caller keeps: 0 or -errno. */
 int chatlog_take(struct chatlog *, int fd, const char *peer);

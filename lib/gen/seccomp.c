@@ -29,6 +29,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -223,7 +224,7 @@ static const struct {
     {CALL(setresuid), 0},
     {CALL(setresgid), 0},
     {CALL(capset), 0},
-    {CALL(prctl), 0},
+    {CALL(prctl), TEMPLATE}, /* its name in ps(1) */
     {CALL(setpriority), 0},
     {CALL(setrlimit), 0},
     {CALL(prlimit64), 0},
@@ -350,6 +351,8 @@ static int add_clone(scmp_filter_ctx ctx, unsigned who)
 	if (!(who & TEMPLATE))
 		return add(ctx, SCMP_ACT_ERRNO(EPERM), CALL(clone));
 	r = add_equal(ctx, CALL(clone), 0, CLONE_PARENT | SIGCHLD);
+	if (r == 0)
+		r = add_equal(ctx, CALL(prctl), 0, PR_SET_NAME);
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, CALL(seccomp), 1,
 		    SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER));

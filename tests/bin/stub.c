@@ -10,6 +10,8 @@
  *	deaf        from now on SIGTERM is not obeyed
  *	anything    is echoed
  *
+ * With STUB_TEMPLATE in its environment it can be a template.
+ *
  * SIGTERM: says "bye", exits 0. End of input: exits 0. As a helper it writes
  * "stub PID parent PPID" to stderr and waits for SIGTERM.
  */
@@ -26,6 +28,7 @@
 
 #include "lib/clock.h"
 #include "lib/io.h"
+#include "lib/template.h"
 
 static enum io_how how = IO_TERM;
 
@@ -85,6 +88,28 @@ static void obey(const char *line)
 	(void)fflush(stdout);
 }
 
+/* As lib/start.c does; else it has its client already. */
+static void be_template(void)
+{
+	struct template_client c;
+	int socket = getenv("STUB_TEMPLATE") ? template_socket() : -1;
+
+	if (socket < 0)
+		return;
+	if (template_serve(socket, &c) != 0)
+		exit(0);
+	(void)dup2(c.fd, 0);
+	(void)dup2(c.fd, 1);
+	(void)close(c.fd);
+	if (c.address[0]) {
+		char port[8];
+
+		(void)snprintf(port, sizeof port, "%u", (unsigned)c.port);
+		(void)setenv("REMOTE_ADDR", c.address, 1);
+		(void)setenv("REMOTE_PORT", port, 1);
+	}
+}
+
 static int helper(void)
 {
 	struct pollfd none = {.fd = -1};
@@ -117,6 +142,7 @@ int main(int argc, char **argv)
 	io_signals();
 	if (strstr(argv[0], "/fanout"))
 		return helper();
+	be_template();
 	(void)io_client(&client, 0, 1);
 	(void)printf("hi %d\n", getpid());
 	(void)fflush(stdout);
