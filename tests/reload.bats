@@ -1,0 +1,282 @@
+# SIGHUP: serve takes up new settings, logs and programs, and nobody notices.
+# shellcheck disable=SC2154 # c, d, hi, answer: set by name, in serve.bash
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	bats_load_library bats-support
+	bats_load_library bats-assert
+	load serve.bash
+	serve_setup
+	export STUB_TEMPLATE=1
+}
+
+teardown() {
+	serve_teardown
+}
+
+reload() { # and wait until it is done
+	local before
+	before=$(grep -c event=reload "$log" || :)
+	kill -HUP "$serve"
+	await_log event=reload $((before + 1))
+}
+
+load_of() { # load_of COUNT PORT...
+	timeout 300 python3 -B "$BATS_TEST_DIRNAME/serve_load.py" "$@"
+}
+
+setting_is() { # setting_is PORT NAME VALUE, for a new connection
+	local e
+	connect e "$1"
+	ask "$e" "env $2"
+	hangup "$e"
+	[ "$answer" = "$3" ]
+}
+
+@test "connections, listeners, helpers and pid stay, settings change" {
+	echo PARLANCE_RATE=3 >"$PARLANCE_CONF"
+	PARLANCE_HASH_SLOTS=7 serve_start chatfile=127.0.0.1:0
+	await_log '^stub'
+	local port helper
+	port=$(port_of chatfile)
+	helper=$(sed -n 's/^stub \([0-9]*\) parent.*/\1/p' "$log")
+	connect c "$port"
+	printf '%s\n' PARLANCE_RATE=4 PARLANCE_HASH_SLOTS=8 >"$PARLANCE_CONF"
+	reload
+	assert logged 'event=reload connections=1'
+	ask "$c" 'env PARLANCE_RATE'
+	assert_equal "$answer" 3
+	connect d "$port"
+	ask "$d" 'env PARLANCE_RATE'
+	assert_equal "$answer" 4
+	ask "$d" 'env PARLANCE_HASH_SLOTS'
+	assert_equal "$answer" 7
+	ask "$d" fds
+	assert_equal "$answer" '0 1 2'
+	run ! gone "$helper"
+	assert_equal "$(grep -c '^stub' "$log")" 1
+	: >"$PARLANCE_CONF"
+	reload
+	connect d "$port"
+	ask "$d" 'env PARLANCE_RATE'
+	assert_equal "$answer" -
+	kill "$serve"
+	read -rt 15 -u "$c" hi
+	assert_equal "$hi" bye
+	wait "$serve"
+	assert gone "$helper"
+}
+
+@test "what happens to a connection is known after a reload, too" {
+	PARLANCE_CONNECTIONS=2 serve_start chatfile=127.0.0.1:0
+	local pid
+	connect c "$(port_of chatfile)"
+	pid=$hi
+	ask "$c" 'env REMOTE_PORT'
+	connect d "$(port_of chatfile)"
+	reload
+	exec {e}<>"/dev/tcp/127.0.0.1/$(port_of chatfile)"
+	run ! read -rt 0.2 -u "$e" hi
+	echo "die 9" >&"$c"
+	await_log "event=exit door=chatfile pid=$pid signal=9 peer=127.0.0.1:$answer\$"
+	read -rt 15 -u "$e" hi
+	assert_regex "$hi" '^hi '
+	serve_stop
+}
+
+@test "malformed settings are refused, named, and the old ones stay" {
+	echo PARLANCE_RATE=3 >"$PARLANCE_CONF"
+	serve_start chatfile=127.0.0.1:0
+	connect c "$(port_of chatfile)"
+	echo PARLANCE_RATE=many >"$PARLANCE_CONF"
+	reload
+	assert logged 'event=reload error='
+	assert logged 'PARLANCE_RATE=many'
+	assert setting_is "$(port_of chatfile)" PARLANCE_RATE 3
+	ask "$c" hello
+	assert_equal "$answer" hello
+	echo PARLANCE_RATE=5 >"$PARLANCE_CONF"
+	reload
+	assert setting_is "$(port_of chatfile)" PARLANCE_RATE 5
+	serve_stop
+}
+
+@test "serve -t looks at settings and arguments, and serves nobody" {
+	run -0 "$tree/serve" -t chatfile=127.0.0.1:0
+	assert_output ''
+	run -100 "$tree/serve" -t telnet=:0
+	echo PARLANCE_RATE=many >"$PARLANCE_CONF"
+	run -100 "$tree/serve" -t chatfile=127.0.0.1:0
+	assert_output --partial PARLANCE_RATE=many
+}
+
+@test "the conversation's log is opened again by its name" {
+	local chat=$BATS_TEST_TMPDIR/chat.log
+	serve_start -l "$chat" bcs=127.0.0.1:0
+	connect c "$(port_of bcs)"
+	echo "die 9" >&"$c"
+	await grep -q signal=9 "$chat"
+	mv "$chat" "$chat.1"
+	reload
+	connect c "$(port_of bcs)"
+	echo "die 6" >&"$c"
+	await grep -q signal=6 "$chat"
+	assert_equal "$(grep -c . "$chat.1")" 1
+	serve_stop
+}
+
+@test "a conversation's log on standard output goes on there" {
+	serve_run "$tree/serve" -l - bcs=127.0.0.1:0 >"$BATS_TEST_TMPDIR/out"
+	await_listening
+	reload
+	connect c "$(port_of bcs)"
+	echo "die 9" >&"$c"
+	await grep -q signal=9 "$BATS_TEST_TMPDIR/out"
+	reload
+	connect c "$(port_of bcs)"
+	echo "die 6" >&"$c"
+	await grep -q signal=6 "$BATS_TEST_TMPDIR/out"
+	serve_stop
+}
+
+@test "under load nobody is refused or dropped by reload after reload" {
+	serve_start chatfile=127.0.0.1:0 bcs=127.0.0.1:0 toychat=127.0.0.1:0
+	local n total=$((5 * TEST_SCALE)) ports
+	ports=("$(port_of chatfile)" "$(port_of bcs)" "$(port_of toychat)")
+	[ "$total" -le 20 ] || total=20
+	connect c "${ports[0]}"
+	load_of $((300 * TEST_SCALE)) "${ports[@]}" >"$BATS_TEST_TMPDIR/load" \
+		2>&1 3>&- &
+	local load=$!
+	started+=("$load")
+	for ((n = 0; n < total; n++)); do
+		reload
+		ask "$c" "still $n"
+		assert_equal "$answer" "still $n"
+	done
+	wait "$load" || { cat "$BATS_TEST_TMPDIR/load" && false; }
+	assert_equal "$(cat "$BATS_TEST_TMPDIR/load")" \
+		"served $((300 * TEST_SCALE))"
+	refute logged 'event=reload error'
+	serve_stop
+}
+
+@test "SIGHUPs in a row are all heeded, the last one for sure" {
+	serve_start chatfile=127.0.0.1:0
+	local n
+	for n in 1 2 3 4 5 6 7 8; do
+		echo "PARLANCE_RATE=$n" >"$PARLANCE_CONF"
+		kill -HUP "$serve"
+	done
+	await setting_is "$(port_of chatfile)" PARLANCE_RATE 8
+	serve_stop
+}
+
+@test "the program that stands at its path now takes over" {
+	serve_start chatfile=127.0.0.1:0
+	connect c "$(port_of chatfile)"
+	cp "$tree/serve" "$tree/new"
+	mv "$tree/new" "$tree/serve"
+	assert_equal "$(readlink "/proc/$serve/exe")" "$tree/serve (deleted)"
+	reload
+	assert_equal "$(readlink "/proc/$serve/exe")" "$tree/serve"
+	ask "$c" hello
+	assert_equal "$answer" hello
+	# And one that cannot run does not.
+	echo '#!/nowhere' >"$tree/new"
+	chmod 755 "$tree/new"
+	mv "$tree/new" "$tree/serve"
+	reload
+	assert logged 'event=reload error='
+	connect d "$(port_of chatfile)"
+	ask "$c" hello
+	assert_equal "$answer" hello
+	serve_stop
+}
+
+@test "a Unix socket and its lock are kept, and go in the end" {
+	local socket=$BATS_TEST_TMPDIR/socket
+	serve_start "toychat=$socket"
+	reload
+	run -0 nc -NU "$socket" <<<hello
+	assert_line hello
+	run -111 timeout 10 "$tree/serve" "toychat=$socket" 3>&-
+	assert_output --partial "address=$socket"
+	reload
+	serve_stop
+	[ ! -e "$socket" ]
+}
+
+@test "a connection that a stuck template has is served after a reload" {
+	serve_start chatfile=127.0.0.1:0
+	connect c "$(port_of chatfile)"
+	local pid
+	for pid in $(<"/proc/$serve/task/$serve/children"); do
+		[ "$(readlink "/proc/$pid/fd/0")" != /dev/null ] ||
+			[ "$(readlink "/proc/$pid/fd/1")" != /dev/null ] ||
+			kill -STOP "$pid"
+	done
+	exec {d}<>"/dev/tcp/127.0.0.1/$(port_of chatfile)"
+	reload
+	read -rt 15 -u "$d" hi
+	assert_regex "$hi" '^hi '
+	serve_stop
+}
+
+@test "a serve that is detached, reloads" {
+	local pid
+	pid=$("$tree/serve" -d "toychat=$BATS_TEST_TMPDIR/socket" 2>/dev/null 3>&-)
+	started+=("$pid")
+	echo PARLANCE_RATE=9 >"$PARLANCE_CONF"
+	kill -HUP "$pid"
+	rate_is_9() {
+		nc -NU "$BATS_TEST_TMPDIR/socket" <<<'env PARLANCE_RATE' | grep -qx 9
+	}
+	await rate_is_9
+	kill "$pid"
+	await gone "$pid"
+}
+
+@test "systemd's sockets are kept, and it is told" {
+	cat >"$BATS_TEST_TMPDIR/systemd.py" <<-'END'
+	import os, socket, subprocess, sys, threading
+	s = socket.socket()
+	s.bind(("127.0.0.1", 0))
+	s.listen()
+	notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	path = os.environ["STATE_DIRECTORY"] + ".notify"
+	notify.bind(path)
+	if os.fork():
+	    os.dup2(s.fileno(), 3)
+	    os.set_inheritable(3, True)
+	    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1",
+	        LISTEN_FDNAMES="chatfile", NOTIFY_SOCKET=path)
+	    os.execv(sys.argv[1], [sys.argv[1]])
+	s.close()
+	notify.settimeout(60)
+	while True:
+	    word = notify.recv(4096).decode()
+	    print(word, file=sys.stderr, flush=True)
+	    if "STOPPING" in word:
+	        break
+	END
+	serve_run python3 "$BATS_TEST_TMPDIR/systemd.py" "$tree/serve"
+	await_log '^READY=1'
+	connect c "$(port_of chatfile)"
+	echo PARLANCE_RATE=6 >"$PARLANCE_CONF"
+	reload
+	await_log '^READY=1' 2
+	assert logged '^RELOADING=1'
+	assert logged '^MONOTONIC_USEC='
+	assert setting_is "$(port_of chatfile)" PARLANCE_RATE 6
+	run ! grep '^stub' "$log"
+	echo PARLANCE_RATE=no >"$PARLANCE_CONF"
+	reload
+	await_log '^READY=1' 3
+	ask "$c" hello
+	assert_equal "$answer" hello
+	serve_stop
+	await_log '^STOPPING=1'
+}
