@@ -1,15 +1,19 @@
 /*
  * bench/connect [-n ROUNDS] NAME=KIND:PORT...: how many whole connections a
- * second each server on 127.0.0.1 takes, beside the last one named. KIND is
+ * second each server on 127.0.0.1 takes, beside the last one named, and how
+ * long the first byte of an answer takes (median and the 99th of 100). KIND is
  *
  *	post	connect, one authenticated empty POST (account `bench`, password
  *		`password`), read all of the answer, close
+ *	health	connect, GET /healthz, read all of the answer, close
+ *	bcs	connect, register a name, read the status, close
+ *	toychat	connect, ask for the inbox, which needs a log-in, read that
+ *		answer, close
  *	byte	connect, read all that comes, close
  *
  * Rounds of a second take turns, CLIENTS processes at once; the median counts.
- * Design 8 wants the ratio told: a prototype had 0.45 to tcpserver with a
- * static program that answers one byte, for a dynamic handler with a database
- * look-up, and 0.6 for a static one.
+ * Issue 7 wants serve with its templates, confined, to take at least as many as
+ * tcpserver with a static program that answers one byte.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,25 +33,58 @@
 #define CLIENTS 4
 #define ROUND_MS 1000
 #define ROUNDS_MOST 99
-#define TARGETS_MOST 8
+#define TARGETS_MOST 16
+#define SAMPLES 32768 /* of one client in one round; more are not kept */
 
-static const char post[] =
-    "POST /rooms/lobby.txt HTTP/1.1\r\nHost: bench\r\n"
-    "Authorization: Basic YmVuY2g6cGFzc3dvcmQ=\r\n"
-    "Range: bytes=0-\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+struct kind {
+	const char *name;
+	const char *request; /* NULL: none; bcs makes its own */
+	const char *answer; /* what it begins with, from `at` on */
+	size_t at, most; /* how much there is of it; 0: till the end */
+};
+
+static const struct kind kinds[] = {
+    {"post",
+	"POST /rooms/lobby.txt HTTP/1.1\r\nHost: bench\r\n"
+	"Authorization: Basic YmVuY2g6cGFzc3dvcmQ=\r\n"
+	"Range: bytes=0-\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+	"206", 9, 0},
+    {"health",
+	"GET /healthz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n",
+	"200", 9, 0},
+    {"bcs", NULL, "", 0, 1},
+    {"toychat", "checkinbox\r\n", "error must be logged in", 0, 25},
+    {"byte", NULL, "", 0, 0},
+};
 
 struct target {
 	const char *name;
 	size_t name_len;
-	bool post;
+	const struct kind *kind;
 	struct sockaddr_in at;
 	double rates[ROUNDS_MOST];
+	double *waits; /* microseconds to the first byte */
+	size_t wait_count;
+};
+
+/* What one client tells of a round. */
+struct tally {
+	uint64_t count;
+	double waits[SAMPLES];
 };
 
 static void fail(const char *what)
 {
 	(void)fprintf(stderr, "connect: %s: %s\n", what, strerror(errno));
 	exit(111);
+}
+
+static const struct kind *kind_find(const char *text, size_t len)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (parse_is(text, len, kinds[i].name))
+			return &kinds[i];
+	return NULL;
 }
 
 static void parse_target(const char *text, struct target *t)
@@ -62,44 +99,113 @@ static void parse_target(const char *text, struct target *t)
 		fail(text);
 	t->name = text;
 	t->name_len = (size_t)(equals - text);
-	t->post = parse_is(equals + 1, (size_t)(colon - equals) - 1, "post");
+	t->kind = kind_find(equals + 1, (size_t)(colon - equals) - 1);
+	if (!t->kind)
+		fail(text);
 	t->at = (struct sockaddr_in){
 	    .sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	t->at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 }
 
-/* One whole connection. */
-static void visit(const struct target *t)
+/* --- one connection ------------------------------------------------------- */
+
+/* A name that nobody else has, nor the connection before. */
+static size_t bcs_request(char *out, size_t size)
 {
+	static unsigned turn;
+	int n = snprintf(out + 3, size - 3, "b%d_%u", (int)getpid(), turn++);
+
+	out[0] = 1; /* register */
+	out[1] = 0;
+	out[2] = (char)n;
+	return (size_t)n + 3;
+}
+
+static void ask(const struct target *t, int fd)
+{
+	char made[64];
+	const char *request = t->kind->request;
+	size_t len = request ? strlen(request) : 0;
+
+	if (strcmp(t->kind->name, "bcs") == 0) {
+		len = bcs_request(made, sizeof made);
+		request = made;
+	}
+	if (len && write(fd, request, len) < 0)
+		fail("write");
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Reads the answer: all of it, or as much as is to be seen. Returns when its
+ * first byte came. */
+static uint64_t take(const struct target *t, int fd)
+{
+	const struct kind *k = t->kind;
 	char answer[4096];
-	size_t len = 0;
+	size_t len = 0, want = strlen(k->answer);
+	uint64_t first = 0;
 	ssize_t n;
+
+	while ((!k->most || len < k->most) &&
+	       (n = read(fd, answer + len, sizeof answer - len)) > 0) {
+		if (!len)
+			first = now_us();
+		len += (size_t)n;
+	}
+	if (!len)
+		fail("read");
+	errno = EPROTO;
+	if (len < k->at + want || memcmp(answer + k->at, k->answer, want) != 0)
+		fail(k->name);
+	return first;
+}
+
+/* Returns how long the first byte took, connecting included. */
+static double visit(const struct target *t)
+{
+	uint64_t begin = now_us(), first;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 ||
 	    connect(fd, (const struct sockaddr *)&t->at, sizeof t->at) < 0)
 		fail("connect");
-	if (t->post && write(fd, post, sizeof post - 1) < 0)
-		fail("write");
-	while ((n = read(fd, answer + len, sizeof answer - len)) > 0)
-		len += (size_t)n;
-	if (n < 0)
-		fail("read");
-	errno = EPROTO;
-	if (t->post ? len < 12 || memcmp(answer + 9, "206", 3) != 0 : len != 1)
-		fail("answer");
+	ask(t, fd);
+	first = take(t, fd);
 	(void)close(fd);
+	return (double)(first - begin);
 }
 
-static void client(const struct target *t, uint64_t *count, int64_t end)
+/* --- rounds --------------------------------------------------------------- */
+
+static void client(const struct target *t, struct tally *tally, int64_t end)
 {
-	for (*count = 0; clock_left(end); (*count)++)
-		visit(t);
+	for (tally->count = 0; clock_left(end); tally->count++)
+		tally->waits[tally->count % SAMPLES] = visit(t);
 	_exit(0);
 }
 
+static void keep(struct target *t, const struct tally *tally)
+{
+	size_t n = tally->count < SAMPLES ? tally->count : SAMPLES;
+	double *more =
+	    realloc(t->waits, (t->wait_count + n) * sizeof *t->waits);
+
+	if (!more)
+		fail("memory");
+	t->waits = more;
+	memcpy(t->waits + t->wait_count, tally->waits, n * sizeof *t->waits);
+	t->wait_count += n;
+}
+
 /* Connections a second. */
-static double measure(const struct target *t, uint64_t *counts)
+static double measure(struct target *t, struct tally *tallies)
 {
 	int64_t begin = clock_ms(), end = begin + ROUND_MS;
 	uint64_t sum = 0;
@@ -107,19 +213,33 @@ static double measure(const struct target *t, uint64_t *counts)
 
 	for (int i = 0; i < CLIENTS; i++)
 		if (fork() == 0)
-			client(t, &counts[i], end);
+			client(t, &tallies[i], end);
 	for (int i = 0; i < CLIENTS; i++)
 		if (wait(&status) < 0 || status != 0)
 			exit(111);
-	for (int i = 0; i < CLIENTS; i++)
-		sum += counts[i];
+	for (int i = 0; i < CLIENTS; i++) {
+		sum += tallies[i].count;
+		keep(t, &tallies[i]);
+	}
 	return (double)sum * 1000 / (double)(clock_ms() - begin);
+}
+
+static void report(struct target *t, uint64_t rounds, double last)
+{
+	double rate = median(t->rates, rounds);
+
+	(void)printf("connect %-24.*s %7.0f/s  %5.2f  first byte %6.0f us, "
+		     "99th of 100 %7.0f us\n",
+	    (int)t->name_len, t->name, rate, rate / last,
+	    median(t->waits, t->wait_count),
+	    quantile(t->waits, t->wait_count, 0.99));
 }
 
 int main(int argc, char **argv)
 {
 	static struct target targets[TARGETS_MOST];
-	uint64_t rounds = 9, *counts;
+	struct tally *tallies;
+	uint64_t rounds = 9;
 	double last;
 	int n;
 
@@ -128,19 +248,15 @@ int main(int argc, char **argv)
 		return 100;
 	for (int i = 0; i < n; i++)
 		parse_target(argv[optind + i], &targets[i]);
-	counts = mmap(NULL, CLIENTS * sizeof *counts, PROT_READ | PROT_WRITE,
+	tallies = mmap(NULL, CLIENTS * sizeof *tallies, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (counts == MAP_FAILED)
+	if (tallies == MAP_FAILED)
 		fail("mmap");
 	for (uint64_t r = 0; r < rounds; r++)
 		for (int i = 0; i < n; i++)
-			targets[i].rates[r] = measure(&targets[i], counts);
+			targets[i].rates[r] = measure(&targets[i], tallies);
 	last = median(targets[n - 1].rates, rounds);
 	for (int i = 0; i < n; i++)
-		(void)printf("connect %-24.*s %7.0f/s  %.2f\n",
-		    (int)targets[i].name_len, targets[i].name,
-		    i < n - 1 ? median(targets[i].rates, rounds) : last,
-		    (i < n - 1 ? median(targets[i].rates, rounds) : last) /
-			last);
+		report(&targets[i], rounds, last);
 	return 0;
 }

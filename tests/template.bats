@@ -86,19 +86,40 @@ load_of() { # load_of COUNT DOOR...
 kill_templates() {
 	local pid
 	while [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do
-		for pid in $(templates); do kill -KILL "$pid"; done
-		read -rt "0.$((RANDOM % 10))$((RANDOM % 10))" -u "$tick" _ || :
+		for pid in $(templates); do kill -KILL "$pid" || :; done
+		read -rt "0.0$((RANDOM % 10))" -u "$tick" _ || :
 	done 2>/dev/null
 }
 
 @test "templates are killed at random: every connection is served, once" {
 	serve_start chatfile=127.0.0.1:0 bcs=127.0.0.1:0
+	local rounds=0 kills=$((5 * TEST_SCALE))
 	kill_templates 3>&- &
 	started+=($!)
-	run -0 load_of $((400 * TEST_SCALE)) chatfile bcs
+	while ((rounds++ < 3 * TEST_SCALE)) ||
+		! logged 'event=template door=.* signal=9' "$kills"; do
+		run -0 load_of 100 chatfile bcs
+		assert_output "served 100"
+	done
 	: >"$BATS_TEST_TMPDIR/enough"
-	assert_output "served $((400 * TEST_SCALE))"
-	assert logged 'event=template door=.* signal=9'
+	serve_stop
+}
+
+@test "out of processes for a template, the connection is held" {
+	[ "$UID" = 0 ] || skip "takes root, to become someone else"
+	local as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	chmod 711 "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR"
+	mkdir "$STATE_DIRECTORY" "$RUNTIME_DIRECTORY"
+	chown 65534:65534 "$STATE_DIRECTORY" "$RUNTIME_DIRECTORY"
+	serve_start chatfile=127.0.0.1:0
+	connect c "$(port_of chatfile)"
+	"${as[@]}" prlimit --pid "$(templates)" --nproc=1:
+	exec {d}<>"/dev/tcp/127.0.0.1/$(port_of chatfile)"
+	await_log 'event=handler error="Resource temporarily unavailable"'
+	run ! read -rt 0.2 -u "$d" hi
+	"${as[@]}" prlimit --pid "$(templates)" --nproc=1024:
+	read -rt 15 -u "$d" hi
+	assert_regex "$hi" '^hi '
 	serve_stop
 }
 
