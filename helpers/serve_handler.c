@@ -84,8 +84,8 @@ void children_prepare_or_die(void)
 }
 
 /* In the child. For a handler SIGTERM stays blocked, as io_signals() keeps it,
- * so that none kills it before it is ready; a terminal's Ctrl-C is for us, who
- * then drain. Returns an errno. */
+ * so that none kills it before it is ready; a terminal's Ctrl-C and hang-up are
+ * for us, who then drain. Returns an errno. */
 static int child_exec(const struct start *start)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -93,6 +93,7 @@ static int child_exec(const struct start *start)
 	sigset_t mask;
 
 	(void)sigaction(SIGINT, &ignore, NULL);
+	(void)sigaction(SIGHUP, &ignore, NULL);
 	(void)sigemptyset(&mask);
 	if (start->connection >= 0)
 		(void)sigaddset(&mask, SIGTERM);
@@ -160,7 +161,7 @@ static void add_log(
 int handler_start(const struct door *door, int connection,
     const struct peer *peer, pid_t *ret_pid)
 {
-	struct own address, port, log;
+	struct own address, port, log = {0};
 	struct start start = {.path = door->handler,
 	    .environment = environment + OWN_VARIABLES,
 	    .connection = connection};
@@ -178,7 +179,7 @@ int handler_start(const struct door *door, int connection,
 /* A program that knows nothing of templates finds its client gone. */
 int handler_start_template(const struct door *door, int socket, pid_t *ret_pid)
 {
-	struct own own, log;
+	struct own own, log = {0};
 	struct start start = {.path = door->handler,
 	    .environment = environment + OWN_VARIABLES,
 	    .connection = open("/dev/null", O_RDWR | O_CLOEXEC),

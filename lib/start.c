@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@
 #else
 #define CAN_BE_TEMPLATE 1
 #endif
+
+#define TASK_COMM 16 /* prctl(2) */
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
@@ -42,8 +45,17 @@ static void die_with(const char *text, int status)
 	exit(status);
 }
 
+/* In ps(1) and for pgrep(1): a template serves nobody. */
+static void name_template(const char *door)
+{
+	char name[TASK_COMM];
+
+	(void)snprintf(name, sizeof name, "%s-template", door);
+	(void)prctl(PR_SET_NAME, name);
+}
+
 /* What cannot be one ends, and serve does without. */
-static int find_template(void)
+static int find_template(const char *door)
 {
 	int fd = template_socket();
 
@@ -51,6 +63,8 @@ static int find_template(void)
 		die_with(TEMPLATE_VARIABLE " is no socket of serve's", 100);
 	if (fd >= 0 && !CAN_BE_TEMPLATE)
 		exit(0);
+	if (fd >= 0)
+		name_template(door);
 	return fd < 0 ? -1 : fd;
 }
 
@@ -62,7 +76,7 @@ void start_load(struct start *start, const char *door)
 	*start = (struct start){.door = door};
 	io_signals();
 	log_open(door, NULL);
-	start->template = find_template();
+	start->template = find_template(door);
 	if (settings_load(&start->settings, &wrong) < 0)
 		die_with(wrong.text, 100);
 	if (state_become_owner(&error) < 0 ||
@@ -135,6 +149,7 @@ static void await_client(struct start *start, int in, int out)
 		r = sandbox_enter_child(start->settings.sandbox);
 	if (r == 0)
 		r = set_peer(&client);
+	(void)prctl(PR_SET_NAME, start->door);
 	if (r == 0 && (dup2(client.fd, in) < 0 || dup2(client.fd, out) < 0))
 		r = -errno;
 	if (r < 0)

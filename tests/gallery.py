@@ -720,11 +720,12 @@ class Serve(Gallery):
         self.port = int(line.rsplit(":", 1)[1])
 
     def processes(self):
-        """The names of what it runs."""
+        """The names of what it runs, less the template, which comes and goes."""
         out = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid",
                               str(self.pid)], capture_output=True, text=True)
         return {name: int(pid) for pid, name in
-                (line.split() for line in out.stdout.splitlines())}
+                (line.split() for line in out.stdout.splitlines())
+                if not name.startswith("hchat-")}
 
     def send_post(self, text):
         with socket.create_connection(("127.0.0.1", self.port)) as s:

@@ -23,7 +23,7 @@ fake_terminal() { # fake_terminal STEP...
 }
 
 # The process that serves us.
-handler() { pgrep -P "$server" toychat; }
+handler() { pgrep -P "$server" -x toychat; }
 
 # --- accounts --------------------------------------------------------------------
 
