@@ -33,14 +33,13 @@ void connections_pause(struct serve *s, const char *event, int error)
 
 void connections_resume(struct serve *s)
 {
-	struct connection *held = s->held, *c, *next;
+	struct connection *held = s->held, *c;
 
 	if (s->pause == CLOCK_NEVER)
 		return;
 	s->pause = CLOCK_NEVER;
 	s->held = NULL;
-	DL_FOREACH_SAFE(held, c, next)
-	{
+	while ((c = held)) {
 		DL_DELETE(held, c);
 		connection_serve(s, c);
 	}

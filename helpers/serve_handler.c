@@ -161,7 +161,7 @@ static void add_log(
 int handler_start(const struct door *door, int connection,
     const struct peer *peer, pid_t *ret_pid)
 {
-	struct own address, port, log = {0};
+	struct own address = {0}, port = {0}, log = {0};
 	struct start start = {.path = door->handler,
 	    .environment = environment + OWN_VARIABLES,
 	    .connection = connection};
@@ -179,7 +179,7 @@ int handler_start(const struct door *door, int connection,
 /* A program that knows nothing of templates finds its client gone. */
 int handler_start_template(const struct door *door, int socket, pid_t *ret_pid)
 {
-	struct own own, log = {0};
+	struct own own = {0}, log = {0};
 	struct start start = {.path = door->handler,
 	    .environment = environment + OWN_VARIABLES,
 	    .connection = open("/dev/null", O_RDWR | O_CLOEXEC),

@@ -72,8 +72,7 @@ static void write_all(FILE *f, const struct serve *s)
 		(void)fprintf(f, "connection %d", (int)c->pid);
 		write_peer(f, c);
 	}
-	DL_FOREACH(s->held, c)
-	{
+	for (c = s->held; c; c = c->next) {
 		(void)fprintf(f, "waiting %d", c->fd);
 		write_peer(f, c);
 	}
@@ -95,8 +94,8 @@ static void mark_all(const struct serve *s, int flags)
 		mark(s->listeners[i].folder, flags);
 		mark(s->listeners[i].lock, flags);
 	}
-	DL_FOREACH(s->held, c)
-	mark(c->fd, flags);
+	for (c = s->held; c; c = c->next)
+		mark(c->fd, flags);
 	mark(log_of(s), flags);
 }
 

@@ -41,8 +41,8 @@ load_of() { # load_of COUNT DOOR...
 
 @test "one template forks the handlers of a door, who are serve's children" {
 	serve_start chatfile=127.0.0.1:0
-	local pids=() n
-	for n in 1 2 3; do
+	local pids=()
+	for _ in 1 2 3; do
 		connect c "$(port_of chatfile)"
 		pids+=("$hi")
 		assert_equal "$(ps -o ppid= -p "$hi" | tr -d ' ')" "$serve"
