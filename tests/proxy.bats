@@ -18,7 +18,9 @@ setup() {
 }
 
 teardown() {
-	[ -z "$serve" ] || { kill "$serve" && wait "$serve"; } || :
+	local pid
+	for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || :; done
+	wait
 	[ -n "$BATS_TEST_COMPLETED" ] || head -n 50 "$log"
 }
 
@@ -68,6 +70,21 @@ garbage() {
 @test "every door takes it with the request behind it in one packet" {
 	doors
 	each_door joined "$LINE"
+	each_logs '192\.0\.2\.7:50122'
+}
+
+@test "every handler takes it, also where it is started for one connection" {
+	local door
+	for door in chatfile hchat bcs toychat; do
+		tcpserver -1 -R -H -l 0 127.0.0.1 0 "$BUILD/handlers/$door" \
+			>"$BATS_TEST_TMPDIR/port" 2>>"$log" 3>&- &
+		started+=("$!")
+		await test -s "$BATS_TEST_TMPDIR/port"
+		printf 'event=listening door=%s address=127.0.0.1:%d\n' \
+			"$door" "$(cat "$BATS_TEST_TMPDIR/port")" >>"$log"
+		: >"$BATS_TEST_TMPDIR/port"
+	done
+	each_door bytes "$LINE"
 	each_logs '192\.0\.2\.7:50122'
 }
 

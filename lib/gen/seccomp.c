@@ -115,7 +115,7 @@ static const struct {
     {CALL(inotify_rm_watch), GALLERY},
     /* sockets: socket and setsockopt are below */
     {CALL(connect), LIVE},
-    {CALL(recvfrom), LIVE | HELPERS | TEMPLATE},
+    {CALL(recvfrom), DOORS | HELPERS | TEMPLATE}, /* PROXY lines */
     {CALL(recvmsg), GALLERY | TEMPLATE},
     {CALL(sendto), HELPERS | TEMPLATE},
     {CALL(sendmsg), HCHAT | HELPERS}, /* a stream for gallery; sd_notify */
