@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/name.h"
 #include "lib/parse.h"
 #include "lib/text.h"
 
@@ -107,19 +108,18 @@ static bool tell_file(struct session *s, const struct footer *footer)
 	return true;
 }
 
-/* Between the place where the others were told of us and our welcome, somebody
- * may have left whom our client was never told of: what he said is not for it.
- */
-static bool is_stranger(const struct session *s, const struct footer *footer)
+/* Who speaks through bcs, and our client was never told of. */
+static bool is_unknown(const struct session *s, const struct footer *footer,
+    char ret_name[LIMIT_NAME + 1])
 {
-	char name[LIMIT_NAME + 1];
+	size_t len = s->piece.from_len;
 
-	if (s->next > s->early || !is_bcs(footer) ||
-	    s->piece.from_len >= sizeof name)
+	if (!is_bcs(footer) || name_check(s->from, len) != NAME_FINE)
 		return false;
-	memcpy(name, s->from, s->piece.from_len);
-	name[s->piece.from_len] = '\0';
-	return !names_have(&s->shown, name);
+	memcpy(ret_name, s->from, len);
+	ret_name[len] = '\0';
+	return strcmp(ret_name, s->name) != 0 &&
+	       !names_have(&s->shown, ret_name);
 }
 
 static bool is_ours(const struct session *s, const struct footer *footer)
@@ -131,14 +131,27 @@ static bool is_ours(const struct session *s, const struct footer *footer)
 /* The record stands in s->record. */
 static void whole(struct session *s, const struct room_span *span, size_t len)
 {
+	char name[LIMIT_NAME + 1];
 	struct footer footer;
 	struct slice body;
+	bool unknown;
 	size_t n;
 
 	room_record(s->record, len, &body, &footer);
 	set_from(s, &footer);
-	if (is_ours(s, &footer) || is_stranger(s, &footer) ||
-	    (span->upload && tell_file(s, &footer))) {
+	unknown = is_unknown(s, &footer, name);
+	if (is_ours(s, &footer)) {
+		pass(s);
+		return;
+	}
+	if (unknown && s->next > s->early) {
+		bcs_roster_speaks(s, name);
+		return;
+	}
+	/* Between the place where the others were told of us and our welcome,
+	 * somebody may have left whom our client was never told of: what he
+	 * said is not for it. */
+	if (unknown || (span->upload && tell_file(s, &footer))) {
 		pass(s);
 		return;
 	}

@@ -320,6 +320,9 @@ for b in open(sys.argv[1], "rb").read(): os.write(1, bytes([b]))' "$in" |
 	open_other bob
 	frames make ok >&"$other"
 	talk 'send:hello\nthere' 'send:\\o/'
+	# No fanout: that she came is known when she speaks.
+	until_other 'alice has connected'
+	frames make ok >&"$other"
 	until_other 'deliver:alice:hello\nthere'
 	# One at a time: the next waits for the status.
 	run ! grep -q 'o/' "$BATS_TEST_TMPDIR/other"
@@ -393,8 +396,9 @@ until_mark() {
 	until_mark
 	close_other
 	frames show <"$BATS_TEST_TMPDIR/other" | grep ^deliver | tail -n +2 |
-		head -n 4 | diff - <(printf '%s\n' 'deliver::a�b�c�' \
-		'deliver::empty author' 'deliver:carol:' 'deliver:b�d:odd')
+		head -n 5 | diff - <(printf '%s\n' 'deliver::a�b�c�' \
+		'deliver::empty author' 'deliver:server:carol has connected' \
+		'deliver:carol:' 'deliver:b�d:odd')
 }
 
 # --- files -------------------------------------------------------------------
@@ -413,6 +417,8 @@ until_mark() {
 	talk 'sendfile:né w.txt:x' send:after
 	said status:0:welcome 'deliver:server:Also here: bob' status:0:ok \
 		status:0:ok
+	until_other 'alice has connected'
+	frames make ok >&"$other"
 	until_other 'fnotify:alice:né w.txt'
 	until_other 'deliver:alice:after'
 	close_other
