@@ -247,9 +247,14 @@ def saved(browser, link, folder):
     browser.cdp("Browser.setDownloadBehavior", behavior="allow",
                 downloadPath=folder)
     link.click()
-    browser.wait("a file", lambda: [
-        name for name in os.listdir(folder)
-        if not name.endswith(".crdownload") and not name.startswith(".")])
+
+    def whole():
+        """Nothing but the file: what Chromium writes to first is gone."""
+        names = os.listdir(folder)
+        return names if not any(n.startswith(".") or n.endswith(".crdownload")
+                                for n in names) else []
+
+    browser.wait("a file", whole)
     name, = os.listdir(folder)
     with open(folder + "/" + name, "rb") as file:
         return name, file.read()
