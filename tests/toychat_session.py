@@ -278,7 +278,7 @@ def as_slow():
     admin("user", "disable", "bob")
     admin("user", "del", "eve")
     least = dict.fromkeys(("ann", "bob", "eve", "nobody", "no-name"), 1e12)
-    for _ in range(5 * SCALE):
+    for _ in range(20 * SCALE):  # the least of many: others use the memory too
         for name in least:
             c = Chat()
             c.say("checkinbox")
@@ -286,7 +286,9 @@ def as_slow():
             took(c, f"login {name} wrong")
             least[name] = min(least[name], cpu(c) - before)
             c.leave()
-    assert max(least.values()) < 1.2 * min(least.values()), least
+        if max(least.values()) < 1.2 * min(least.values()):
+            return
+    raise AssertionError(least)
 
 
 if __name__ == "__main__":
