@@ -169,9 +169,20 @@ static int confined(int (*f)(void))
 	return WEXITSTATUS(status);
 }
 
+/* A sanitizer makes calls of its own, which no filter allows: its builds are
+ * tested with "off". */
+static void skip_where_off(void)
+{
+	const char *mode = getenv("PARLANCE_SANDBOX");
+
+	if (mode && strcmp(mode, "off") == 0)
+		skip();
+}
+
 static void allows_what_the_rules_name(void **unused)
 {
 	(void)unused;
+	skip_where_off();
 	assert_int_equal(confined(room_make), 0);
 	assert_int_equal(confined(room_truncate), 0);
 	assert_int_equal(confined(key_read), 0);
@@ -182,6 +193,7 @@ static void allows_what_the_rules_name(void **unused)
 static void denies_files_beyond_the_rules(void **unused)
 {
 	(void)unused;
+	skip_where_off();
 	assert_int_equal(confined(rooms_list), EACCES);
 	assert_int_equal(confined(room_unlink), EACCES);
 	assert_int_equal(confined(key_write), EACCES);
@@ -192,6 +204,7 @@ static void denies_files_beyond_the_rules(void **unused)
 static void denies_calls_that_landlock_does_not_cover(void **unused)
 {
 	(void)unused;
+	skip_where_off();
 	assert_int_equal(confined(path_truncate), EPERM);
 	assert_int_equal(confined(path_chmod), EPERM);
 	assert_int_equal(confined(tcp_socket), EPERM);
