@@ -302,8 +302,8 @@ void bcs_roster_change(struct session *);
 bool bcs_roster_next(struct session *);
 
 /* Tells that somebody came of whom a record is next, but no word was heard: he
- * did not wait for fanout, or there is none. */
-void bcs_roster_speaks(struct session *, const char *name);
+ * did not wait for fanout, or there is none. False: no memory for his name. */
+bool bcs_roster_speaks(struct session *, const char *name);
 
 /* Takes what fanout said, and looks at the room after each bell. */
 void bcs_news(struct session *);

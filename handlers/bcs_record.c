@@ -108,18 +108,25 @@ static bool tell_file(struct session *s, const struct footer *footer)
 	return true;
 }
 
-/* Who speaks through bcs, and our client was never told of. */
-static bool is_unknown(const struct session *s, const struct footer *footer,
+/* Does somebody speak through bcs of whom our client was never told? */
+static bool is_stranger(const struct session *s, const struct footer *footer,
     char ret_name[LIMIT_NAME + 1])
 {
 	size_t len = s->piece.from_len;
 
-	if (!is_bcs(footer) || name_check(s->from, len) != NAME_FINE)
+	if (!is_bcs(footer) || len > LIMIT_NAME)
 		return false;
 	memcpy(ret_name, s->from, len);
 	ret_name[len] = '\0';
-	return strcmp(ret_name, s->name) != 0 &&
-	       !names_have(&s->shown, ret_name);
+	return !names_have(&s->shown, ret_name);
+}
+
+/* Could he have come since? What was written by hand may have any author, and
+ * one of our own name was here before us. */
+static bool may_have_come(const struct session *s, const char *name)
+{
+	return strcmp(name, s->name) != 0 &&
+	       name_check(name, strlen(name)) == NAME_FINE;
 }
 
 static bool is_ours(const struct session *s, const struct footer *footer)
@@ -134,24 +141,20 @@ static void whole(struct session *s, const struct room_span *span, size_t len)
 	char name[LIMIT_NAME + 1];
 	struct footer footer;
 	struct slice body;
-	bool unknown;
+	bool stranger;
 	size_t n;
 
 	room_record(s->record, len, &body, &footer);
 	set_from(s, &footer);
-	unknown = is_unknown(s, &footer, name);
-	if (is_ours(s, &footer)) {
-		pass(s);
+	stranger = is_stranger(s, &footer, name);
+	if (stranger && s->next > s->early && may_have_come(s, name) &&
+	    bcs_roster_speaks(s, name))
 		return;
-	}
-	if (unknown && s->next > s->early) {
-		bcs_roster_speaks(s, name);
-		return;
-	}
 	/* Between the place where the others were told of us and our welcome,
 	 * somebody may have left whom our client was never told of: what he
 	 * said is not for it. */
-	if (unknown || (span->upload && tell_file(s, &footer))) {
+	if ((stranger && s->next <= s->early) || is_ours(s, &footer) ||
+	    (span->upload && tell_file(s, &footer))) {
 		pass(s);
 		return;
 	}

@@ -299,11 +299,11 @@ bool bcs_roster_next(struct session *s)
 	return s->change_count && show_change(s);
 }
 
-void bcs_roster_speaks(struct session *s, const char *name)
+bool bcs_roster_speaks(struct session *s, const char *name)
 {
-	(void)show(s, true, name);
 	/* He may be gone, and his leave was no news. */
 	s->stale = true;
+	return show(s, true, name);
 }
 
 /* --- news ------------------------------------------------------------- */
