@@ -194,20 +194,21 @@ s.connect('/run/parlance/$helper.sock')"
 }
 
 @test "sockets: nothing acknowledged is lost when they are killed and restarted" {
-	run -0 on inside.py fire '
-		systemctl kill -s KILL parlance-fanout.service; sleep 0.3
-		systemctl kill -s KILL parlance-gallery.service; sleep 0.3
-		pkill -KILL -u parlance -x toychat; sleep 0.3
-		pkill -KILL -u parlance -x hchat; sleep 0.3
-		systemctl daemon-reload
-		systemctl restart parlance-fanout.service parlance-gallery.service
-		systemctl restart parlance-toychat.socket parlance-hchat.socket'
+	run -0 on inside.py fire \
+		'systemctl kill -s KILL parlance-fanout.service' \
+		'systemctl kill -s KILL parlance-gallery.service' \
+		'pkill -KILL -u parlance -x toychat || :' \
+		'pkill -KILL -u parlance -x hchat || :' \
+		'systemctl daemon-reload' \
+		'systemctl restart parlance-fanout.service' \
+		'systemctl restart parlance-gallery.service' \
+		'systemctl restart parlance-toychat.socket parlance-hchat.socket'
 	assert_output --partial 'acknowledged'
 	all_is_well
 }
 
 @test "sockets: stopping the target leaves nothing, starting it goes on" {
-	run -0 on inside.py fire 'systemctl stop parlance.target
+	run -0 on inside.py fire 'systemctl stop parlance.target "parlance-*"
 		! pgrep -u parlance >/dev/null && ! curl -s 127.0.0.1:1234 &&
 		! test -e /run/parlance/toychat.sock &&
 		systemctl start parlance.target'
@@ -261,12 +262,13 @@ s.connect('/run/parlance/$helper.sock')"
 }
 
 @test "serve: nothing acknowledged is lost when it is killed and restarted" {
-	run -0 on inside.py fire '
-		systemctl kill -s KILL parlance-fanout.service; sleep 0.3
-		systemctl kill -s KILL --kill-who=main parlance-serve.service
-		sleep 0.5; pkill -KILL -u parlance -x toychat; sleep 0.3
-		systemctl daemon-reload
-		systemctl restart parlance-serve.service'
+	run -0 on inside.py fire \
+		'systemctl kill -s KILL parlance-fanout.service' \
+		'systemctl kill -s KILL --kill-who=main parlance-serve.service' \
+		'pkill -KILL -u parlance -x toychat || :' \
+		'systemctl reload parlance-serve.service' \
+		'systemctl daemon-reload' \
+		'systemctl restart parlance-serve.service'
 	assert_output --partial 'acknowledged'
 	all_is_well
 }
@@ -284,7 +286,7 @@ s.connect('/run/parlance/$helper.sock')"
 
 @test "serve: where both are enabled it is this one" {
 	on systemctl enable -q parlance.target
-	on systemctl stop parlance.target parlance-serve.service
+	on systemctl stop parlance.target 'parlance-*'
 	nothing_runs
 	on systemctl start parlance.target
 	sockets_are serve- active

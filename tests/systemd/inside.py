@@ -10,7 +10,8 @@ inside.py hold N [COMMAND]	N conversations with the text door at once;
 				had left (COMMAND was run before)
 inside.py garbage N		N connections to the binary door that break
 				the protocol
-inside.py fire COMMAND		people talk and listen while COMMAND runs:
+inside.py fire COMMAND...		people talk and listen while the commands run,
+				each when all who talk were acknowledged anew:
 				nothing acknowledged may be lost, and who comes
 				back misses nothing
 """
@@ -335,7 +336,7 @@ class Fire:
         return (self.over.is_set() and
                 all(self.last(kind) >= self.end for kind in self.seen))
 
-    def run(self, command):
+    def run(self, commands):
         self.end = float("inf")
         acts = [threading.Thread(target=self.again, args=a, daemon=True)
                 for a in ((self.talk_web, self.over.is_set),
@@ -344,9 +345,10 @@ class Fire:
                           (self.listen_polls, self.done))]
         for a in acts:
             a.start()
-        self.grow(10)
-        subprocess.run(command, shell=True, check=True)
-        self.grow(10)
+        for command in commands:
+            self.grow(8)
+            subprocess.run(command, shell=True, check=True)
+        self.grow(8)
         self.over.set()
         for a in acts[:2]:
             a.join(PATIENCE)
@@ -376,9 +378,9 @@ class Fire:
               (len(self.acknowledged), len(heard), self.returns))
 
 
-def fire(command):
+def fire(commands):
     f = Fire()
-    f.run(command)
+    f.run(commands)
     f.judge()
 
 
@@ -393,7 +395,7 @@ def main():
     elif what == "garbage":
         garbage(int(rest[0]))
     elif what == "fire":
-        fire(rest[0])
+        fire(rest)
     else:
         sys.exit(__doc__)
 
