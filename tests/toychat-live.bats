@@ -7,15 +7,7 @@
 bats_require_minimum_version 1.5.0
 bats_load_library bats-support
 bats_load_library bats-assert
-
-environment() {
-	export STATE_DIRECTORY=$1/state RUNTIME_DIRECTORY=$1/run HOME=$1
-	export PARLANCE_CONF=$1/parlance.conf
-	mkdir -p "$1"
-	: >"$PARLANCE_CONF"
-	unset NOTIFY_SOCKET LISTEN_FDS LISTEN_PID JOURNAL_STREAM
-	unset REMOTE_ADDR REMOTE_PORT http_proxy https_proxy all_proxy
-}
+load scenario.bash
 
 # The deadlines, which no setting shortens, take a minute: beside all else.
 setup_file() {
@@ -30,12 +22,6 @@ setup_file() {
 teardown_file() {
 	kill "$deadlines_pid" 2>/dev/null || :
 	wait "$deadlines_pid" || :
-}
-
-scenario() { # scenario FILE NAME: in a state of its own
-	environment "$BATS_TEST_TMPDIR/$2"
-	run timeout -k 5 $((100 * TEST_SCALE)) python3 -B "tests/$1.py" "$2"
-	assert_success
 }
 
 needs_strace() {
