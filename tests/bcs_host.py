@@ -193,12 +193,23 @@ class Record:
 
 
 def lobby():
-    """All records of the lobby."""
+    """All records of the lobby. Nothing locks it: one that is being written
+    may be there in part, for a moment."""
+    for _ in range(10):
+        found, rest = records()
+        if not rest:
+            break
+    assert rest == "", rest
+    return found
+
+
+def records():
+    """What is in the lobby's file, and what no footer ends."""
     try:
         with open(LOBBY, newline="", encoding="utf-8") as file:
             text = file.read()
     except FileNotFoundError:
-        return []
+        return [], ""
     found, body = [], ""
     for line in text.split("\n")[:-1]:
         if re.match(r"\\(?!\\)", line):
@@ -206,8 +217,7 @@ def lobby():
             body = ""
         else:
             body += line + "\n"
-    assert body == "", body
-    return found
+    return found, body
 
 
 def heard_all(clients, since=0):

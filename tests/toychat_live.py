@@ -86,6 +86,10 @@ class Stress:
             self.killable[kind][number] = c
         return c
 
+    def spare(self, kind, number):
+        with self.lock:
+            self.killable[kind].pop(number)
+
     def send(self, number):
         rng = random.Random(number)
         c = self.login("send", number)
@@ -100,7 +104,7 @@ class Stress:
                 continue
             assert answer == "success", answer
             self.sent.append((to, body))
-        self.killable["send"].pop(number)
+        self.spare("send", number)
         c.leave()
 
     def receive(self, number):
@@ -120,7 +124,7 @@ class Stress:
                 continue
             if last and not inbox:
                 break
-        self.killable["recv"].pop(number)
+        self.spare("recv", number)
         c.leave()
 
     def run_one(self, kind, number):
@@ -135,8 +139,8 @@ class Stress:
     def kill_some(self, kind, rng):
         with self.lock:
             victims = list(self.killable[kind].values())
-        if victims:
-            rng.choice(victims).kill()
+            if victims:
+                rng.choice(victims).kill()
 
     def look(self):
         """The shell reads meanwhile, and the write-ahead log stays short."""
