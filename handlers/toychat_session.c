@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <sodium.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -182,6 +183,10 @@ int toychat_serve(struct toychat *t)
 			break;
 		toychat_log_received(t, &command);
 		toychat_command(t, &command);
+		/* Passwords come so, and the connection may last. */
+		if (!command.counted)
+			sodium_memzero(
+			    (char *)command.tail.data, command.tail.len);
 	}
 	if (r == -EMSGSIZE) {
 		t->status = 1;
