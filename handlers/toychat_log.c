@@ -8,10 +8,6 @@
 #include "lib/logfmt.h"
 #include "lib/parse.h"
 
-/* A byte becomes four at most; longer responses (a file list, an inbox of very
- * many) are cut. */
-#define LINE_SIZE (4 * (TOYCHAT_COMMAND_MAX + 64) + LIMIT_LOG)
-
 #define MASK "***"
 
 /* --- what is shown of a command --------------------------------------- */
@@ -71,7 +67,9 @@ static size_t shown(const char *text, size_t len)
 
 /* --- lines ------------------------------------------------------------ */
 
-static char line_data[LINE_SIZE];
+/* What is longer is cut: no command that is one, but a file list, an inbox of
+ * very many, what a room's other doors can say. */
+static char line_data[LIMIT_LOG_LONG];
 
 static void begin(
     const struct toychat *t, struct log_line *line, const char *event)

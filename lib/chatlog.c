@@ -177,7 +177,8 @@ static struct buf begin(
 	struct buf b;
 
 	clock_text(clock_now(), time);
-	buf_init(&b, line, sizeof line - 1);
+	/* On what is not our own: the journal's socket, say. */
+	buf_init(&b, line, log->own ? sizeof line - 1 : LIMIT_LOG_LONG);
 	buf_fmt(&b, "\ntime=%s event=%s", time, event);
 	add_string(&b, "user", user);
 	add_string(&b, "peer", log->peer);

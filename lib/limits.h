@@ -43,6 +43,10 @@
 
 /* A log line, after which it is cut. */
 #define LIMIT_LOG 4096
+/* One that may be longer. journald makes two of what is longer than 48 KiB
+ * (LineMax=), and the second begins with whatever the client sent: a priority,
+ * the line of another door. */
+#define LIMIT_LOG_LONG (32 * 1024)
 
 /* A line of a conversation's log: a message, each byte of it escaped. */
 #define LIMIT_CHATLOG (LIMIT_MESSAGE * 4 + 2048)

@@ -181,6 +181,17 @@ for byte in open(sys.argv[1], "rb").read():
 		)
 }
 
+@test "no line of the log is so long that the journal makes two of it" {
+	{ head -c 49000 /dev/zero | tr '\0' x
+	printf ' door=hchat peer=192.0.2.7 event=login-failed\r\n'
+	head -c 65536 /dev/zero | tr '\0' '\1'; printf '\r\n'
+	} | toychat_in
+	answers 'error no such command' 'error no such command'
+	assert_equal "$(wc -l <"$log")" 4
+	assert [ "$(wc -L <"$log")" -lt 48000 ]
+	run ! grep -q login-failed "$log"
+}
+
 # --- one conversation ---------------------------------------------------------
 
 @test "what is said to all stands in the lobby, once, and comes with its author" {

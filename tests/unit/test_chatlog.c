@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -162,6 +163,27 @@ static void the_longest_message_is_whole(void **unused)
 }
 
 /* The file may not grow over 120 bytes: as a disk that fills up. */
+/* LineMax= of journald.conf(5). */
+static void the_journal_makes_one_line_of_the_longest_message(void **unused)
+{
+	struct chatlog log;
+	int ends[2];
+	ssize_t n;
+
+	(void)unused;
+	memset(big, 'x', sizeof big);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(chatlog_take(&log, ends[0], PEER), 0);
+	assert_int_equal(chatlog_message(&log, "a", big, sizeof big), 0);
+	n = recv(ends[1], got, sizeof got, MSG_DONTWAIT);
+	assert_in_range(n, LIMIT_LOG, 48 * 1024 - 1);
+	assert_int_equal(got[n - 1], '\n');
+	assert_int_equal(recv(ends[1], got, 1, MSG_DONTWAIT), -1);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
 static void a_full_disk_leaves_no_half_line(void **unused)
 {
 	static const char line[] =
@@ -356,6 +378,7 @@ int main(void)
 	    cmocka_unit_test(a_variable_that_names_no_log_is_refused),
 	    cmocka_unit_test(the_variable_s_descriptor_is_appended_to),
 	    cmocka_unit_test(the_longest_message_is_whole),
+	    cmocka_unit_test(the_journal_makes_one_line_of_the_longest_message),
 	    cmocka_unit_test(a_full_disk_leaves_no_half_line),
 	    cmocka_unit_test(half_a_line_of_a_killed_writer_is_ended),
 	    cmocka_unit_test(a_pipe_that_nobody_reads_holds_nobody_up),
