@@ -346,7 +346,7 @@ SOURCES_C = $(wildcard lib/*.[ch] lib/gen/*.c handlers/*.[ch] helpers/*.[ch] \
 	clients/*.[ch] tools/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/bin/*.[ch] bench/*.[ch])
 SCRIPTS = $(wildcard .ci/run tests/run tests/*.bats tests/*.bash \
-	tests/systemd/host tests/systemd/rates bench/run \
+	tests/systemd/host bench/run bench/systemd \
 	helpers/run lib/gen/deps etc/inetd/parlance-door etc/tcpserver/run \
 	debian/parlance.p*)
 

@@ -1,7 +1,10 @@
 /*
- * bench/connect [-n ROUNDS] NAME=KIND:PORT...: how many whole connections a
- * second each server on 127.0.0.1 takes, beside the last one named, and how
- * long the first byte of an answer takes (median and the 99th of 100). KIND is
+ * bench/connect [-c FILE] [-n ROUNDS] NAME=KIND:PORT...: how many whole
+ * connections a second each server on 127.0.0.1 takes, beside the last one
+ * named, and how long the first byte of an answer takes (median and the 99th of
+ * 100). FILE is the cpu.stat of the control group that all servers are in, and
+ * this is not: then also the processor time that a connection takes, and what
+ * the last one takes beside it. KIND is
  *
  *	post	connect, one authenticated empty POST (account `bench`, password
  *		`password`), read all of the answer, close
@@ -17,6 +20,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,6 +36,7 @@
 
 #define CLIENTS 4
 #define ROUND_MS 1000
+#define REST_MS 300 /* for what a server does once its clients have gone */
 #define ROUNDS_MOST 99
 #define TARGETS_MOST 16
 #define SAMPLES 32768 /* of one client in one round; more are not kept */
@@ -63,6 +68,7 @@ struct target {
 	const struct kind *kind;
 	struct sockaddr_in at;
 	double rates[ROUNDS_MOST];
+	double costs[ROUNDS_MOST]; /* microseconds of processor a connection */
 	double *waits; /* microseconds to the first byte */
 	size_t wait_count;
 };
@@ -204,10 +210,26 @@ static void keep(struct target *t, const struct tally *tally)
 	t->wait_count += n;
 }
 
-/* Connections a second. */
-static double measure(struct target *t, struct tally *tallies)
+/* Microseconds that the servers have used; 0 where it was not asked for. */
+static double used(const char *cgroup)
 {
-	int64_t begin = clock_ms(), end = begin + ROUND_MS;
+	char line[64] = "";
+	FILE *f = cgroup ? fopen(cgroup, "re") : NULL;
+	uint64_t us = 0;
+
+	if (!cgroup)
+		return 0;
+	if (!f || !fgets(line, sizeof line, f) ||
+	    strncmp(line, "usage_usec ", 11) != 0 ||
+	    parse_u64(line + 11, strcspn(line + 11, "\n"), INT64_MAX, &us) < 0)
+		fail(cgroup);
+	(void)fclose(f);
+	return (double)us;
+}
+
+/* How many connections. */
+static uint64_t crowd(struct target *t, struct tally *tallies, int64_t end)
+{
 	uint64_t sum = 0;
 	int status;
 
@@ -221,28 +243,50 @@ static double measure(struct target *t, struct tally *tallies)
 		sum += tallies[i].count;
 		keep(t, &tallies[i]);
 	}
-	return (double)sum * 1000 / (double)(clock_ms() - begin);
+	return sum;
 }
 
-static void report(struct target *t, uint64_t rounds, double last)
+static void measure(
+    struct target *t, struct tally *tallies, uint64_t r, const char *cgroup)
 {
-	double rate = median(t->rates, rounds);
+	double before = used(cgroup);
+	int64_t begin = clock_ms();
+	double count = (double)crowd(t, tallies, begin + ROUND_MS);
+
+	t->rates[r] = count * 1000 / (double)(clock_ms() - begin);
+	if (cgroup)
+		(void)poll(NULL, 0, REST_MS);
+	t->costs[r] = (used(cgroup) - before) / count;
+}
+
+static void report(struct target *t, const struct target *last, uint64_t rounds)
+{
+	double rate = t->rates[rounds / 2], cost = t->costs[rounds / 2];
 
 	(void)printf("connect %-24.*s %7.0f/s  %5.2f  first byte %6.0f us, "
-		     "99th of 100 %7.0f us\n",
-	    (int)t->name_len, t->name, rate, rate / last,
+		     "99th of 100 %7.0f us",
+	    (int)t->name_len, t->name, rate, rate / last->rates[rounds / 2],
 	    median(t->waits, t->wait_count),
 	    quantile(t->waits, t->wait_count, 0.99));
+	if (cost > 0)
+		(void)printf("  processor %6.0f us  %5.2f", cost,
+		    last->costs[rounds / 2] / cost);
+	(void)puts("");
 }
 
 int main(int argc, char **argv)
 {
 	static struct target targets[TARGETS_MOST];
 	struct tally *tallies;
+	const char *cgroup = NULL;
 	uint64_t rounds = 9;
-	double last;
 	int n;
 
+	if (argc > 2 && strcmp(argv[1], "-c") == 0) {
+		cgroup = argv[2];
+		argc -= 2;
+		argv += 2;
+	}
 	n = rounds_options(argc, argv, ROUNDS_MOST, TARGETS_MOST, &rounds);
 	if (n < 0)
 		return 100;
@@ -254,9 +298,12 @@ int main(int argc, char **argv)
 		fail("mmap");
 	for (uint64_t r = 0; r < rounds; r++)
 		for (int i = 0; i < n; i++)
-			targets[i].rates[r] = measure(&targets[i], tallies);
-	last = median(targets[n - 1].rates, rounds);
+			measure(&targets[i], tallies, r, cgroup);
+	for (int i = 0; i < n; i++) {
+		(void)median(targets[i].rates, rounds);
+		(void)median(targets[i].costs, rounds);
+	}
 	for (int i = 0; i < n; i++)
-		report(&targets[i], rounds, last);
+		report(&targets[i], &targets[n - 1], rounds);
 	return 0;
 }

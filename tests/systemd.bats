@@ -10,14 +10,6 @@ bats_load_library bats-assert
 
 scale() { echo $(($1 * ${TEST_SCALE:-1} / 10)); } # of the full figure
 
-# Whatever puts parlance below root/ may be here: a package, too.
-install_parlance() {
-	make --no-print-directory -s -C "$BATS_TEST_DIRNAME/.." BUILD="$BUILD" \
-		DESTDIR="$machine/root" PREFIX=/usr -o all install &&
-		on systemd-sysusers && on systemd-tmpfiles --create parlance.conf &&
-		on systemctl daemon-reload
-}
-
 setup_file() {
 	export machine=$BATS_FILE_TMPDIR/machine why=
 	export host=$BATS_TEST_DIRNAME/systemd/host
@@ -26,7 +18,7 @@ setup_file() {
 		"$host" up "$machine" 2>"$BATS_FILE_TMPDIR/why" 3>&- ||
 		why=$(tail -n 1 "$BATS_FILE_TMPDIR/why")
 	[ -z "$why" ] || return 0
-	install_parlance >"$BATS_FILE_TMPDIR/install" 2>&1 3>&- ||
+	"$host" install "$machine" >"$BATS_FILE_TMPDIR/install" 2>&1 3>&- ||
 		{ cat "$BATS_FILE_TMPDIR/install" && return 1; }
 	install "$BATS_TEST_DIRNAME/systemd/inside.py" "$machine/root/usr/bin"
 }
