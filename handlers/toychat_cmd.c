@@ -136,6 +136,20 @@ static int is_free(struct toychat *t, struct slice name)
 	return r < 0 ? r : !r;
 }
 
+/* Has its client made itself as many accounts as one may? Who is on this host
+ * has no address. 0, -EBUSY or -errno. */
+static int check_rate(struct toychat *t)
+{
+	uint64_t rate = t->start.settings.create_rate;
+	int64_t wait;
+
+	if (!*t->start.address)
+		return 0;
+	wait = rate_take(
+	    &t->auth.rate, RATE_REGISTER, t->start.source, rate, rate);
+	return wait > 0 ? -EBUSY : (int)wait;
+}
+
 /* 0, -EEXIST, -EADDRINUSE (a guest holds the name), -errno. */
 static int add(struct toychat *t, struct slice name, struct slice password)
 {
@@ -144,7 +158,11 @@ static int add(struct toychat *t, struct slice name, struct slice password)
 
 	if (r <= 0)
 		return r < 0 ? r : -EEXIST;
-	r = auth_hash(&t->auth, password.data, password.len, hash);
+	r = check_rate(t);
+	if (r < 0)
+		return r;
+	r = auth_hash(
+	    &t->auth, t->start.source, password.data, password.len, hash);
 	if (r == 0)
 		r = store_open(&t->store);
 	if (r == 0)

@@ -69,22 +69,27 @@ void auth_release(struct auth *auth)
  * connection, most of which need no hash. What else is used of libsodium (keyed
  * BLAKE2b, SipHash, Base64, hex, wiping) works without: it only chooses among
  * implementations and prepares the random numbers. */
-static int take_slot(struct auth *auth)
+static int take_slot(struct auth *auth, struct source source)
 {
+	unsigned char hash[crypto_generichash_BYTES];
+
 	if (sodium_init() < 0)
 		return -ENOSYS;
-	return slots_take(auth->slots, auth->slot_count);
+	/* Under a key: nobody can choose whose place is his, too. */
+	(void)crypto_generichash(hash, sizeof hash, source.bytes,
+	    sizeof source.bytes, auth->key, sizeof auth->key);
+	return slots_take(auth->slots, auth->slot_count, hash[0]);
 }
 
-int auth_hash(struct auth *auth, const char *password, size_t len,
-    char ret_hash[LIMIT_PASSWORD_HASH + 1])
+int auth_hash(struct auth *auth, struct source source, const char *password,
+    size_t len, char ret_hash[LIMIT_PASSWORD_HASH + 1])
 {
 	char hash[crypto_pwhash_STRBYTES];
 	int slot, r;
 
 	if (len == 0 || len > LIMIT_PASSWORD)
 		return -EINVAL;
-	slot = take_slot(auth);
+	slot = take_slot(auth, source);
 	if (slot < 0)
 		return slot;
 	r = crypto_pwhash_str_alg(hash, password, len, OPSLIMIT, MEMLIMIT,
@@ -97,10 +102,10 @@ int auth_hash(struct auth *auth, const char *password, size_t len,
 }
 
 /* 1, 0, -EBUSY, -ENOMEM, or -EBADMSG for a stored hash that is none. */
-static int verify(
-    struct auth *auth, const char *hash, const char *password, size_t len)
+static int verify(struct auth *auth, struct source source, const char *hash,
+    const char *password, size_t len)
 {
-	int slot = take_slot(auth), r;
+	int slot = take_slot(auth, source), r;
 
 	if (slot < 0)
 		return slot;
@@ -122,11 +127,13 @@ static bool may_enter(const struct store_user *user)
 }
 
 /* Hashes whoever it is, and then says who may come in. */
-static int check_slowly(struct auth *auth, const struct store_user *user,
-    const char *password, size_t len, const char *cached)
+static int check_slowly(struct auth *auth, struct source source,
+    const struct store_user *user, const char *password, size_t len,
+    const char *cached)
 {
 	bool known = user && !user->deleted;
-	int r = verify(auth, known ? user->password : dummy, password, len);
+	int r =
+	    verify(auth, source, known ? user->password : dummy, password, len);
 
 	if (r == 1 && !(known && may_enter(user)))
 		r = 0;
@@ -135,20 +142,21 @@ static int check_slowly(struct auth *auth, const struct store_user *user,
 	return r;
 }
 
-static int check(struct auth *auth, const struct store_user *user,
-    const char *password, size_t len)
+static int check(struct auth *auth, struct source source,
+    const struct store_user *user, const char *password, size_t len)
 {
 	char cached[AUTH_CACHE_NAME] = "";
 
 	/* A longer one was never set; what it costs is the same. */
 	if (len > LIMIT_PASSWORD)
-		return check_slowly(auth, NULL, password, LIMIT_PASSWORD, "");
+		return check_slowly(
+		    auth, source, NULL, password, LIMIT_PASSWORD, "");
 	if (!user || user->deleted)
-		return check_slowly(auth, NULL, password, len, "");
+		return check_slowly(auth, source, NULL, password, len, "");
 	auth_cache_name(auth, user, password, len, cached);
 	if (may_enter(user) && auth_cache_has(auth, cached))
 		return 1;
-	return check_slowly(auth, user, password, len, cached);
+	return check_slowly(auth, source, user, password, len, cached);
 }
 
 static void delay(struct auth *auth, struct source source)
@@ -172,9 +180,9 @@ int auth_check(struct auth *auth, struct source source, const char *name,
 		    : -ENOENT;
 
 	if (r == 0)
-		r = check(auth, &user, password, password_len);
+		r = check(auth, source, &user, password, password_len);
 	else if (r == -ENOENT)
-		r = check(auth, NULL, password, password_len);
+		r = check(auth, source, NULL, password, password_len);
 	if (r == 1 && ret_name)
 		memcpy(ret_name, user.name, sizeof user.name);
 	if (r == 0)

@@ -15,7 +15,8 @@
  * future does not count. Disabling or deleting an account and changing its
  * password take effect at once, since the account is looked up each time.
  *
- * Locks RUNTIME_DIRECTORY/slots/N (flock) while it hashes. In a sandbox it
+ * Locks RUNTIME_DIRECTORY/slots/N (flock) while it hashes, and N.XX, which is
+ * its source's, while it waits for that. In a sandbox it
  * needs, besides what store.h says, MAKE and WRITE in auth/ and in slots/, and
  * what rate.h says; auth_init() comes before.
  *
@@ -56,9 +57,10 @@ void auth_release(struct auth *);
 int auth_check(struct auth *, struct source, const char *name, size_t name_len,
     const char *password, size_t password_len, char ret_name[LIMIT_NAME + 1]);
 
-/* The Argon2id string to store, within a slot. 0; -EINVAL for an empty
- * password or one of more than LIMIT_PASSWORD bytes; -EBUSY, -errno. */
-int auth_hash(struct auth *, const char *password, size_t len,
+/* The Argon2id string to store, within a slot, for which this source waits. 0;
+ * -EINVAL for an empty password or one of more than LIMIT_PASSWORD bytes;
+ * -EBUSY, -errno. */
+int auth_hash(struct auth *, struct source, const char *password, size_t len,
     char ret_hash[LIMIT_PASSWORD_HASH + 1]);
 
 /* Takes "Basic BASE64" apart (RFC 7617): name and password, one trailing "\n"

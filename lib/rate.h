@@ -34,7 +34,7 @@ struct source {
  * all-zero source that local users (Unix sockets, pipes) share. */
 struct source source_parse(const char *address);
 
-enum rate_kind { RATE_LOGIN = 1, RATE_CREATE = 2 };
+enum rate_kind { RATE_LOGIN = 1, RATE_CREATE = 2, RATE_REGISTER = 3 };
 
 struct rate {
 	int folder; /* RUNTIME_DIRECTORY, the state's */

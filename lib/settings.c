@@ -54,7 +54,8 @@ static const struct setting table[] = {
     {"PARLANCE_HASH_SLOTS", KIND_COUNT, AT(hash_slots), 1, 64, "2",
 	"Passwords hashed at once on this host; each takes 19 MiB."},
     {"PARLANCE_CREATE_RATE", KIND_COUNT, AT(create_rate), 1, 100000, "30",
-	"hchat: rooms a minute that one address may create."},
+	"Rooms (hchat), and accounts (toychat), a minute that one address "
+	"may make."},
     {"PARLANCE_BCS_ACK_TIMEOUT", KIND_TIME, AT(bcs_ack_timeout), 1, 3600, "30",
 	"bcs: seconds until a client that acknowledges nothing is closed."},
     {"PARLANCE_POLL_TIMEOUT", KIND_TIME, AT(poll_timeout), 0, 86400, "0",

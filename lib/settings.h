@@ -28,7 +28,7 @@ struct settings {
 	uint64_t connections_source; /* at once, a source */
 	const char *trusted_proxies; /* addresses and CIDRs; never NULL */
 	uint64_t hash_slots; /* passwords hashed at once, a host */
-	uint64_t create_rate; /* rooms made a minute, a source */
+	uint64_t create_rate; /* rooms, accounts made a minute, a source */
 	uint64_t bcs_ack_timeout; /* seconds */
 	uint64_t poll_timeout; /* seconds; 0: none */
 	bool guests;

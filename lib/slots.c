@@ -11,12 +11,10 @@
 #include "io.h"
 #include "limits.h"
 
-static int take(int folder, uint64_t number, int64_t deadline)
+static int lock(int folder, const char *name, int64_t deadline)
 {
-	char name[24];
 	int fd, r;
 
-	(void)snprintf(name, sizeof name, "%" PRIu64, number);
 	fd = openat(
 	    folder, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -28,22 +26,53 @@ static int take(int folder, uint64_t number, int64_t deadline)
 	return r;
 }
 
-/* Begins anywhere, so that those who wait spread over the slots. */
-int slots_take(int folder, uint64_t count)
+static int take(int folder, uint64_t number, int64_t deadline)
 {
-	int64_t deadline = clock_in(LIMIT_SLOT_MS);
-	uint64_t first;
+	char name[24];
+
+	(void)snprintf(name, sizeof name, "%" PRIu64, number);
+	return lock(folder, name, deadline);
+}
+
+/* The place of one kind in the queue for a slot. */
+static int take_place(
+    int folder, uint64_t number, unsigned char who, int64_t deadline)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof name, "%" PRIu64 ".%02x", number, who);
+	return lock(folder, name, deadline);
+}
+
+static int take_any(
+    int folder, uint64_t count, uint64_t first, int64_t deadline)
+{
 	int r;
 
-	if (count == 0)
-		count = 1;
-	first = (uint64_t)getpid() % count;
 	for (uint64_t i = 0; i < count; i++) {
 		r = take(folder, (first + i) % count, clock_ms());
 		if (r != -EBUSY)
 			return r;
 	}
 	return take(folder, first, deadline);
+}
+
+/* Begins anywhere, so that those who wait spread over the slots. */
+int slots_take(int folder, uint64_t count, unsigned char who)
+{
+	int64_t deadline = clock_in(LIMIT_SLOT_MS);
+	uint64_t first;
+	int place, r;
+
+	if (count == 0)
+		count = 1;
+	first = (uint64_t)getpid() % count;
+	place = take_place(folder, first, who, deadline);
+	if (place < 0)
+		return place;
+	r = take_any(folder, count, first, deadline);
+	(void)close(place);
+	return r;
 }
 
 void slots_give(int slot)

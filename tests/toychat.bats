@@ -120,6 +120,18 @@ for byte in open(sys.argv[1], "rb").read():
 	answers 'error registration is closed' success
 }
 
+@test "one address makes no more accounts a minute than PARLANCE_CREATE_RATE" {
+	export PARLANCE_CREATE_RATE=2
+	REMOTE_ADDR=192.0.2.7 say 'register ann pw' logout 'register bob pw' \
+		logout 'register bob pw' 'register carol pw' 'login ann pw'
+	answers success success success success \
+		'error username already registered' 'error server busy' success
+	REMOTE_ADDR=192.0.2.8 say 'register carol pw'
+	answers success
+	say 'register dan pw' logout 'register eve pw' logout 'register fay pw'
+	answers success success success success success
+}
+
 @test "a file over the cap is read past and refused, whatever it holds" {
 	export PARLANCE_FILE_MAX=10
 	{ printf 'register ann pw\r\nupload ok 10 0123456789\r\n'

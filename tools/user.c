@@ -160,8 +160,8 @@ static int hash_password(
 		r = auth_init(
 		    &auth, &admin->state, store, admin->settings.hash_slots);
 		if (r == 0) {
-			r = auth_hash(
-			    &auth, password.data, password.len, ret_hash);
+			r = auth_hash(&auth, source_parse(NULL), password.data,
+			    password.len, ret_hash);
 			auth_release(&auth);
 		}
 		if (r < 0)

@@ -5,11 +5,15 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "confine.h"
 #include "guard.h"
@@ -26,6 +30,8 @@ struct world {
 	uint32_t strangers;
 };
 
+static const struct source nobody;
+
 static void at(long seconds)
 {
 	char text[32];
@@ -39,7 +45,7 @@ static void set_password(struct world *w, const char *password)
 	char hash[LIMIT_PASSWORD_HASH + 1];
 
 	assert_int_equal(
-	    auth_hash(&w->auth, password, strlen(password), hash), 0);
+	    auth_hash(&w->auth, nobody, password, strlen(password), hash), 0);
 	assert_int_equal(
 	    store_user_set_password(&w->store, "alice", 5, hash), 0);
 }
@@ -126,8 +132,9 @@ static void what_is_too_long_is_wrong(void **state)
 	assert_int_equal(check(w, "alice", text), 0);
 	assert_int_equal(check(w, text, "s3cret"), 0);
 	assert_int_equal(
-	    auth_hash(&w->auth, text, LIMIT_PASSWORD + 1, hash), -EINVAL);
-	assert_int_equal(auth_hash(&w->auth, text, 0, hash), -EINVAL);
+	    auth_hash(&w->auth, nobody, text, LIMIT_PASSWORD + 1, hash),
+	    -EINVAL);
+	assert_int_equal(auth_hash(&w->auth, nobody, text, 0, hash), -EINVAL);
 	text[LIMIT_PASSWORD] = '\0';
 	set_password(w, text);
 	assert_int_equal(check(w, "alice", text), 1);
@@ -374,7 +381,6 @@ static const struct sandbox_rule rules[] = {
 
 static int work_confined(struct place *p, int number)
 {
-	struct source nobody = {{0}};
 	struct settings settings = {.sandbox = SANDBOX_TRY};
 	char hash[LIMIT_PASSWORD_HASH + 1];
 	struct store store;
@@ -392,7 +398,7 @@ static int work_confined(struct place *p, int number)
 			return 2;
 		store_idle(&store);
 	}
-	if (auth_hash(&auth, "x", 1, hash) != 0 ||
+	if (auth_hash(&auth, nobody, "x", 1, hash) != 0 ||
 	    store_user_add(&store, "bob", 3, hash, 0) != 0 ||
 	    auth_check(&auth, nobody, "bob", 3, "x", 1, NULL) != 1)
 		return 3;
@@ -423,9 +429,8 @@ static int take_a_slot(struct place *p, int number)
 {
 	int folder = state_folder(p->state.runtime, "slots"), fine = 1;
 
-	(void)number;
 	for (int i = 0; i < 50; i++) {
-		int slot = slots_take(folder, 2);
+		int slot = slots_take(folder, 2, (unsigned char)number);
 
 		fine &= slot >= 0 &&
 			__atomic_add_fetch(inside, 1, __ATOMIC_SEQ_CST) <= 2;
@@ -447,14 +452,70 @@ static void no_more_hash_at_once_than_there_are_slots(void **state)
 	(void)munmap(inside, sizeof *inside);
 }
 
+#define CROWD 8
+
+/* How many wait for a lock on a file: as proc_locks(5) shows them. */
+static unsigned count_waiters(int folder, const char *name)
+{
+	char inode[32], line[256];
+	FILE *locks = fopen("/proc/locks", "re");
+	unsigned n = 0;
+	struct stat st;
+
+	assert_non_null(locks);
+	assert_int_equal(fstatat(folder, name, &st, 0), 0);
+	(void)snprintf(inode, sizeof inode, ":%ju 0 EOF", (uintmax_t)st.st_ino);
+	while (fgets(line, sizeof line, locks))
+		n += strstr(line, "-> FLOCK") && strstr(line, inode);
+	(void)fclose(locks);
+	return n;
+}
+
+/* A process that has not our slot, but waits for it. */
+static void wait_as(int folder, unsigned char who, int slot)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid)
+		return;
+	slots_give(slot);
+	_exit(slots_take(folder, 1, who) < 0);
+}
+
+static void await_waiters(int folder, const char *name, unsigned count)
+{
+	while (count_waiters(folder, name) < count)
+		(void)sched_yield();
+}
+
+static void a_crowd_from_one_place_holds_nobody_else_up(void **state)
+{
+	struct world *w = *state;
+	int folder = w->auth.slots, slot = slots_take(folder, 1, 0), status;
+
+	assert_true(slot >= 0);
+	for (int i = 0; i < CROWD; i++)
+		wait_as(folder, 1, slot);
+	await_waiters(folder, "0.01", CROWD - 1);
+	wait_as(folder, 2, slot);
+	await_waiters(folder, "0", 2);
+	assert_int_equal(count_waiters(folder, "0"), 2);
+	slots_give(slot);
+	for (int i = 0; i < CROWD + 1; i++) {
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+}
+
 static void who_gets_no_slot_is_told_busy_after_ten_seconds(void **state)
 {
 	struct world *w = *state;
 	int one, two;
 
 	assert_int_equal(check(w, "bob", "x"), 1);
-	one = slots_take(w->auth.slots, 2);
-	two = slots_take(w->auth.slots, 2);
+	one = slots_take(w->auth.slots, 2, 0);
+	two = slots_take(w->auth.slots, 2, 0);
 	assert_true(one >= 0 && two >= 0);
 	/* Who was here lately needs none. */
 	assert_int_equal(check(w, "bob", "x"), 1);
@@ -568,6 +629,7 @@ int main(void)
 	    EACH(no_more_hash_at_once_than_there_are_slots),
 	    cmocka_unit_test(basic_credentials_are_taken_apart),
 	    cmocka_unit_test(basic_credentials_that_are_too_long_are_refused),
+	    EACH(a_crowd_from_one_place_holds_nobody_else_up),
 	};
 	const struct CMUnitTest slow[] = {
 	    EACH(who_gets_no_slot_is_told_busy_after_ten_seconds),
