@@ -2,11 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,8 +14,7 @@
 #include "clock.h"
 #include "io.h"
 #include "parse.h"
-
-#define TEXT_MAX 128
+#include "template_text.h"
 
 /* --- datagrams ------------------------------------------------------------ */
 
@@ -29,19 +26,14 @@ union control {
 int template_send(int socket, const struct template_client *c)
 {
 	union control control = {0};
-	char text[TEXT_MAX];
-	struct iovec iov = {.iov_base = text};
+	char text[TEMPLATE_TEXT_MAX];
+	struct iovec iov = {text, template_client_text(c, text)};
 	struct msghdr m = {.msg_iov = &iov,
 	    .msg_iovlen = 1,
 	    .msg_control = &control,
 	    .msg_controllen = sizeof control.data};
 	struct cmsghdr *part = CMSG_FIRSTHDR(&m);
-	int n = c->address[0]
-		    ? snprintf(text, sizeof text, "client %" PRIu64 " %s %u",
-			  c->number, c->address, (unsigned)c->port)
-		    : snprintf(text, sizeof text, "client %" PRIu64, c->number);
 
-	iov.iov_len = (size_t)n;
 	part->cmsg_level = SOL_SOCKET;
 	part->cmsg_type = SCM_RIGHTS;
 	part->cmsg_len = CMSG_LEN(sizeof c->fd);
@@ -50,79 +42,31 @@ int template_send(int socket, const struct template_client *c)
 								    : 0;
 }
 
-/* The next word of a text, and what is behind it; "" at the end. */
-static char *word(char **text)
-{
-	char *at = *text, *end = at + strcspn(at, " ");
-
-	*text = *end ? end + 1 : end;
-	*end = '\0';
-	return at;
-}
-
-static int number(char **text, uint64_t most, uint64_t *ret)
-{
-	char *at = word(text);
-
-	return parse_u64(at, strlen(at), most, ret) < 0 ? -EPROTO : 0;
-}
-
-static int client_parse(char *text, struct template_client *ret)
-{
-	const char *address;
-	uint64_t port = 0;
-
-	if (strcmp(word(&text), "client") != 0 ||
-	    number(&text, UINT64_MAX, &ret->number) < 0)
-		return -EPROTO;
-	address = word(&text);
-	if (strlen(address) >= sizeof ret->address ||
-	    (*address && number(&text, UINT16_MAX, &port) < 0))
-		return -EPROTO;
-	(void)snprintf(ret->address, sizeof ret->address, "%s", address);
-	ret->port = (uint16_t)port;
-	return 0;
-}
-
-static int answer_parse(char *text, struct template_answer *ret)
-{
-	bool failed = *text == 'e';
-	uint64_t value;
-
-	if (strcmp(word(&text), failed ? "error" : "pid") != 0 ||
-	    number(&text, UINT64_MAX, &ret->number) < 0 ||
-	    number(&text, INT_MAX, &value) < 0 || !value)
-		return -EPROTO;
-	ret->pid = failed ? -(pid_t)value : (pid_t)value;
-	return 0;
-}
-
 int template_answer(int socket, struct template_answer *ret)
 {
-	char text[TEXT_MAX];
+	char text[TEMPLATE_TEXT_MAX];
 	ssize_t n;
 
 	/* A reset says that clients were left lying there; it comes once, and
 	 * before the answers of others. */
 	do
-		n = recv(socket, text, sizeof text - 1, MSG_DONTWAIT);
+		n = recv(socket, text, sizeof text, MSG_DONTWAIT);
 	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n <= 0)
 		return n < 0 ? -errno : 0;
-	text[n] = '\0';
-	return answer_parse(text, ret) < 0 ? -EPROTO : 1;
+	return template_answer_parse(text, (size_t)n, ret) < 0 ? -EPROTO : 1;
 }
 
 /* 0 or -errno. */
 static int answer(int socket, uint64_t number, pid_t pid)
 {
-	char text[TEXT_MAX];
+	struct template_answer a = {number, pid};
+	char text[TEMPLATE_TEXT_MAX];
+	size_t len = template_answer_text(&a, text);
 	ssize_t n;
-	int len = snprintf(text, sizeof text, "%s %" PRIu64 " %d",
-	    pid < 0 ? "error" : "pid", number, (int)(pid < 0 ? -pid : pid));
 
 	do
-		n = send(socket, text, (size_t)len, MSG_NOSIGNAL);
+		n = send(socket, text, len, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }
@@ -144,8 +88,8 @@ static int take_descriptor(struct msghdr *m)
 static int receive(int socket, struct template_client *ret)
 {
 	union control control;
-	char text[TEXT_MAX];
-	struct iovec iov = {text, sizeof text - 1};
+	char text[TEMPLATE_TEXT_MAX];
+	struct iovec iov = {text, sizeof text};
 	struct msghdr m = {.msg_iov = &iov,
 	    .msg_iovlen = 1,
 	    .msg_control = &control,
@@ -156,9 +100,10 @@ static int receive(int socket, struct template_client *ret)
 		return errno == EINTR ? -EAGAIN : -errno;
 	if (n == 0)
 		return 0;
-	text[n] = '\0';
 	ret->fd = take_descriptor(&m);
-	return ret->fd < 0 || client_parse(text, ret) < 0 ? -EPROTO : 1;
+	return ret->fd < 0 || template_client_parse(text, (size_t)n, ret) < 0
+		   ? -EPROTO
+		   : 1;
 }
 
 /* --- the template --------------------------------------------------------- */

@@ -81,6 +81,11 @@ serve_stop() { # and it must end well
 	wait "$serve"
 }
 
+# What a handler of the sanitizer build dies of.
+refute_sanitizer() {
+	! grep -E 'ERROR: .*Sanitizer|runtime error:' "$log"
+}
+
 serve_teardown() {
 	local pid
 	for pid in "${started[@]}" $(left_behind); do
@@ -88,6 +93,7 @@ serve_teardown() {
 	done
 	wait
 	await nothing_left
+	refute_sanitizer
 	[ -n "$BATS_TEST_COMPLETED" ] || head -n 50 "$log"
 }
 

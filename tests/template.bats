@@ -1,3 +1,4 @@
+# suite: filter
 # Templates: processes that serve starts once a door, and that fork a handler
 # for each connection. With stub handlers, and with the real ones.
 # shellcheck disable=SC2154 # c, d, hi, answer: set by name, in serve.bash
@@ -216,14 +217,37 @@ kill_templates() {
 
 field() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
 
-# The real handlers, from where they were built.
-@test "each door's handlers are forked, confined, and hold no way back" {
+real_handlers() { # from where they were built
+	local door
 	unset STUB_TEMPLATE
-	local door pid
 	for door in chatfile hchat bcs toychat; do
 		cp --remove-destination "$BUILD/handlers/$door" "$tree/$door"
 	done
 	cp "$BUILD/helpers/gallery" "$tree/gallery"
+}
+
+@test "each door's handlers serve one client after another from a template" {
+	real_handlers
+	serve_start chatfile=127.0.0.1:0 hchat=127.0.0.1:0 bcs=127.0.0.1:0 \
+		"toychat=$BATS_TEST_TMPDIR/socket"
+	local n
+	for n in 1 2 3; do
+		run -0 curl -sS "http://127.0.0.1:$(port_of chatfile)/rooms/"
+		assert_output "please log in"
+		run -0 curl -sS "http://127.0.0.1:$(port_of hchat)/healthz"
+		nc -N 127.0.0.1 "$(port_of bcs)" <<<wrong | grep -aq register
+		run -0 nc -NU "$BATS_TEST_TMPDIR/socket" \
+			<<<$'register user secret\r'
+	done
+	assert_output --partial error
+	await_log 'door=toychat .*event=sent user=user message="success"'
+	assert_equal "$(ps -o comm= --ppid "$serve" | grep -c -e -templ)" 4
+	serve_stop
+}
+
+@test "each door's handlers are forked, confined, and hold no way back" {
+	local door pid
+	real_handlers
 	serve_start chatfile=127.0.0.1:0 hchat=127.0.0.1:0 bcs=127.0.0.1:0 \
 		toychat=127.0.0.1:0
 	if [ "$(field "$serve" Seccomp_filters)" != 0 ] ||
