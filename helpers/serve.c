@@ -107,31 +107,22 @@ static void settle_descriptors(void)
 	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
+#define DELETED " (deleted)" /* proc(5) */
+
 static void find_folder(struct serve *s)
 {
+	char *at;
 	ssize_t n = readlink("/proc/self/exe", s->folder, sizeof s->folder - 1);
 
 	if (n <= 0)
 		serve_die("start", "path", "/proc/self/exe", -errno);
 	s->folder[n] = '\0';
+	/* Where an upgrade was faster than we. */
+	if (access(s->folder, F_OK) < 0 && (at = strstr(s->folder, DELETED)) &&
+	    !at[strlen(DELETED)])
+		*at = '\0';
 	(void)snprintf(s->program, sizeof s->program, "%s", s->folder);
 	*strrchr(s->folder, '/') = '\0';
-}
-
-static void load_settings(struct serve *s)
-{
-	struct settings_error wrong;
-	struct proxies_fault bad;
-	const char *text;
-	int r = settings_import_default(&wrong);
-
-	if (r == 0)
-		r = settings_load(&s->settings, &wrong);
-	if (r < 0)
-		serve_refuse(NULL, NULL, wrong.text);
-	text = s->settings.trusted_proxies;
-	if (proxies_parse(&s->proxies, text, strlen(text), &bad) < 0)
-		serve_refuse("PARLANCE_TRUSTED_PROXIES", text, "malformed");
 }
 
 /* Takes DOOR=ADDRESS apart. */
@@ -199,6 +190,18 @@ static void find_handlers(struct serve *s)
 		find_handler(s, s->listeners[i].door);
 }
 
+/* One that is not there now may be in a moment. */
+static void find_handlers_again(struct serve *s)
+{
+	for (size_t i = 0; i < s->listener_count; i++) {
+		struct door *door = s->listeners[i].door;
+		int r = program_find(s, door->name, door->handler);
+
+		if (r < 0)
+			log_event(LOG_ERR, "reload", "handler", door->handler);
+	}
+}
+
 static void say_listening(const struct serve *s)
 {
 	struct log_line line;
@@ -237,7 +240,10 @@ static void test(
 	struct address address;
 	struct door *door;
 
-	load_settings(s);
+	if (!handover_is_known())
+		serve_refuse("handover", getenv(HANDOVER_VARIABLE),
+		    "this version cannot go on from there");
+	settings_take_or_die(s);
 	find_folder(s);
 	for (int i = 0; i < count; i++) {
 		door = argument_split(s, addresses[i], &address);
@@ -252,9 +258,10 @@ static void test(
 static void set_up(
     struct serve *s, const struct options *o, char *const *addresses, int count)
 {
+	bool root = geteuid() == 0;
 	int inherited;
 
-	load_settings(s);
+	settings_take_or_die(s);
 	find_folder(s);
 	inherited = listen_inherited_or_die(s);
 	if (!inherited && !count)
@@ -262,6 +269,7 @@ static void set_up(
 	for (int i = 0; i < count; i++)
 		listen_at(s, addresses[i], false);
 	become_owner(o->user);
+	s->dropped = root && geteuid() != 0;
 	for (int i = 0; i < count; i++)
 		listen_at(s, addresses[i], true);
 	s->with_helpers = !inherited;
@@ -271,16 +279,18 @@ static void set_up(
 	helpers_init(s);
 }
 
-/* After SIGHUP: who we are and where we listen has been settled. */
+/* After SIGHUP: who we are and where we listen has been settled. There are
+ * connections in hand, so whatever is wrong is logged, and we go on. */
 static void set_up_again(struct serve *s, const struct options *o, int handover)
 {
-	load_settings(s);
 	find_folder(s);
+	settings_take_again(s, handover);
 	handover_read(s, handover);
-	find_handlers(s);
-	conversation_open_or_die(s, o->log);
-	loop_open_or_die(s);
+	find_handlers_again(s);
+	conversation_open_again(s, o->log);
+	loop_open_again(s);
 	helpers_init(s);
+	helpers_tell_old(s);
 	/* Those that were accepted, but have no handler yet, go first. */
 	s->pause = clock_ms();
 }
@@ -363,6 +373,7 @@ int main(int argc, char **argv)
 		start_again(&s, &o, handover);
 	else
 		start(&s, &o, argv + optind, argc - optind);
+	settings_confine(&s);
 	/* Now that the environment says where the log goes. */
 	children_prepare_or_die();
 	loop_run(&s);

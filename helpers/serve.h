@@ -8,6 +8,7 @@
  *	serve_connection.c  a connection on its way to a handler
  *	serve_template.c    by a template, which forks one
  *	serve_handler.c     by fork and exec
+ *	serve_settings.c  the settings, and the old ones after a reload
  *	serve_reload.c   SIGHUP: executes itself anew
  *	serve_handover.c what it then hands on to itself
  *	serve_log.c      -l LOG
@@ -27,6 +28,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <uthash.h>
@@ -41,6 +43,7 @@ struct serve;
 #define SERVE_LISTENERS 64
 #define SERVE_DOORS 4
 #define SERVE_HELPERS 2
+#define SERVE_PLACES 2
 
 /* Where the machine is out of something, accept nothing for so long. */
 #define SERVE_PAUSE_MS 1000
@@ -62,6 +65,8 @@ struct serve;
 #define SERVE_TEMPLATE_STUCK_MS 1000
 /* At once: one a door, and those that were replaced but not done. */
 #define SERVE_TEMPLATES 16
+/* What one that was retired gets to end, once its connections are answered. */
+#define SERVE_TEMPLATE_END_MS 10000
 /* What the check of new settings takes at most. */
 #define SERVE_CHECK_MS 10000
 
@@ -141,7 +146,7 @@ struct template
 	bool retired; /* gets no more connections, and ends */
 	bool answered; /* ever */
 	uint64_t sent; /* connections, since it was started */
-	int64_t idle; /* when it is to end */
+	int64_t idle; /* when it is to end; retired: to have ended */
 	struct connection *waiting; /* for its answer, the oldest first */
 };
 
@@ -152,6 +157,7 @@ struct helper {
 	int64_t since; /* when it was started, clock_ms() */
 	int64_t retry; /* deadline of the next start; CLOCK_NEVER: none */
 	int64_t delay; /* ms, before that one */
+	char *with; /* the settings that it heeds, when it was started; NULL */
 };
 
 enum phase {
@@ -188,11 +194,14 @@ struct serve {
 	struct watch on_signals;
 	/* For SIGHUP: how we were called. */
 	char program[PATH_MAX];
+	struct binary checked; /* what was at that path for the check */
+	bool places_found[SERVE_PLACES]; /* by us, and not given to us */
+	bool dropped; /* we were root */
 	char **argv;
 	char **environment;
 	bool terminal; /* we have one */
 	const char *log; /* -l */
-	int log_kept; /* that of our predecessor, where it is no file; -1 */
+	int log_kept; /* that of our predecessor; -1 */
 	struct {
 		pid_t pid; /* 0: none runs */
 		int64_t deadline;
@@ -319,9 +328,14 @@ void templates_cut(struct serve *);
 /* --- serve_handler.c ------------------------------------------------------ */
 
 /* Finds a program of ours: beside this one, or in the build tree's
- * ../handlers. 0, -ENOENT, -EACCES. */
+ * ../handlers. 0; or -ENOENT, -EACCES with where it ought
+ * to be. */
 int program_find(
     const struct serve *, const char *name, char ret_path[PATH_MAX]);
+
+/* Is the file at path another than was noted? If so it is noted. False where
+ * there is none: one is just being put into its place. */
+bool program_changed(const char *path, struct binary *noted);
 
 /* Prepares the environment that handlers and helpers get. */
 void children_prepare_or_die(void);
@@ -346,15 +360,24 @@ int helper_start(const char *path, pid_t *ret_pid);
  * NULL no log. */
 void conversation_open_or_die(struct serve *, const char *path);
 
+/* The same after a reload. Where it cannot be opened our predecessor's is kept,
+ * and that is logged. */
+void conversation_open_again(struct serve *, const char *path);
+
 /* Notes the disconnect of a handler that died of a signal, where its door's
  * conversation has a log. */
 void conversation_ended(struct serve *, const struct connection *, int signal);
 
 /* --- serve_helper.c ------------------------------------------------------- */
 
-/* One that our predecessor started runs: before helpers_init(). */
+/* One that our predecessor started runs, and what settings with: before
+ * helpers_init(). */
 void helper_kept(
     struct serve *, const char *name, pid_t, int64_t since, int64_t delay);
+void helper_kept_with(struct serve *, const char *name, const char *with);
+
+/* Logs which of those that run are older than their program or settings. */
+void helpers_tell_old(const struct serve *);
 
 void helpers_init(struct serve *);
 
@@ -375,8 +398,28 @@ bool helpers_stop(struct serve *, int signal);
 /* Blocks the signals that the loop reads, and opens what it waits on. */
 void loop_open_or_die(struct serve *);
 
+/* The same with connections in hand: tries until it can. */
+void loop_open_again(struct serve *);
+
 /* Serves until told to end; has drained on return. */
 void loop_run(struct serve *);
+
+/* --- serve_settings.c ----------------------------------------------------- */
+
+/* From the file and the environment, which then has them all. */
+void settings_take_or_die(struct serve *);
+
+/* The same after a reload: where those are no good, logs that and goes on with
+ * what the handover tells. */
+void settings_take_again(struct serve *, int handover);
+
+/* Lines of the handover. */
+void settings_write(const struct serve *, FILE *);
+void settings_read_place(struct serve *, char *text);
+void settings_read_old(struct serve *, char *text);
+
+/* No new privileges, for us and all that we start, unless that is off. */
+void settings_confine(const struct serve *);
 
 /* --- serve_reload.c ------------------------------------------------------- */
 
@@ -410,8 +453,17 @@ void handover_undo(struct serve *, int fd);
 /* The memfd that our predecessor left us, or -1. */
 int handover_find(void);
 
-/* Takes in what is in it. What makes no sense is left out. */
+/* Takes in what is in it, and closes it; what makes no sense is left out.
+ * Before that, and any number of times: the old settings, into the environment,
+ * and which places were found. */
 void handover_read(struct serve *, int fd);
+void handover_settings(struct serve *, int fd);
+void handover_places(struct serve *, int fd);
+
+/* For the check of another version: what it must be able to read. And in that
+ * version: can it? */
+#define HANDOVER_FORMAT "format 1"
+bool handover_is_known(void);
 
 /* --- serve_user.c --------------------------------------------------------- */
 

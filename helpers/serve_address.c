@@ -42,7 +42,9 @@ int address_split(const char *text, struct address *ret)
 	const char *colon = strrchr(text, ':');
 	int r;
 
-	if (text[0] == '/') {
+	if (strchr(text, '\n')) {
+		r = -EINVAL; /* listeners are handed on as lines */
+	} else if (text[0] == '/') {
 		a.local = true;
 		r = copy(a.host, sizeof a.host, text, strlen(text));
 	} else if (!colon || !is_port(colon + 1)) {

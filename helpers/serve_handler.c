@@ -56,7 +56,22 @@ int program_find(
 		if (errno != ENOENT)
 			r = -errno;
 	}
-	return r;
+	n = snprintf(ret_path, PATH_MAX, "%s/%s", s->folder, name);
+	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : r;
+}
+
+bool program_changed(const char *path, struct binary *noted)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 ||
+	    (st.st_dev == noted->device && st.st_ino == noted->inode &&
+		st.st_size == noted->size &&
+		st.st_mtim.tv_sec == noted->changed.tv_sec &&
+		st.st_mtim.tv_nsec == noted->changed.tv_nsec))
+		return false;
+	*noted = (struct binary){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
+	return true;
 }
 
 static bool is_private(const char *variable)

@@ -2,17 +2,23 @@
  * What serve hands on to itself at SIGHUP: lines of text, so that the next
  * version can read them, in a memfd whose number is in PARLANCE_SERVE_HANDOVER.
  * Descriptors are the same numbers there. What a line's rest is may hold
- *blanks.
+ * blanks.
  *
  *	serve 1 PID                                first, and for whom
+ *	place NAME                                 we found it: serve_settings.c
+ *	setting NAME=VALUE                         that a file has set
  *	helpers yes                                fanout and its like are ours
- *	log FD                                     -l -
+ *	log FD                                     -l, as it is open
  *	listener FD FOLDER LOCK DOOR ADDRESS       -1 for what it has not
  *	helper PID SINCE DELAY NAME
+ *	with NAME SETTINGS                         of that helper
  *	connection PID DOOR UID PORT ADDRESS       `-` on a Unix socket
  *	waiting FD DOOR UID PORT ADDRESS           accepted, but not served yet
  *
- * Lines that begin otherwise are left out.
+ * Lines that begin otherwise are left out, so that one may add some and an
+ *older version still goes on from there. What it could not read at all would
+ *take another number, HANDOVER_FORMAT: `serve -t` of that version refuses it.
+ *Had it not been asked, it takes what it can.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,15 +43,23 @@ static void write_peer(FILE *f, const struct connection *c)
 	    (unsigned)c->peer.port, c->peer.address[0] ? c->peer.address : "-");
 }
 
-/* Of the conversation, where that is no file to be opened anew; or -1. */
+/* Of the conversation, or -1. */
 static int log_of(const struct serve *s)
 {
-	if (!s->log || strcmp(s->log, "-") != 0)
-		return -1;
 	for (const struct door *d = s->doors; d < s->doors + SERVE_DOORS; d++)
 		if (d->log)
 			return d->log;
 	return -1;
+}
+
+static void write_helper(FILE *f, const struct helper *h)
+{
+	if (!h->pid)
+		return;
+	(void)fprintf(f, "helper %d %jd %jd %s\n", (int)h->pid,
+	    (intmax_t)h->since, (intmax_t)h->delay, h->name);
+	if (h->with)
+		(void)fprintf(f, "with %s %s\n", h->name, h->with);
 }
 
 static void write_all(FILE *f, const struct serve *s)
@@ -53,6 +67,7 @@ static void write_all(FILE *f, const struct serve *s)
 	const struct connection *c, *next;
 
 	(void)fprintf(f, "serve %d %d\n", VERSION, (int)getpid());
+	settings_write(s, f);
 	if (s->with_helpers)
 		(void)fputs("helpers yes\n", f);
 	if (log_of(s) >= 0)
@@ -65,9 +80,7 @@ static void write_all(FILE *f, const struct serve *s)
 	}
 	for (const struct helper *h = s->helpers;
 	     h < s->helpers + SERVE_HELPERS; h++)
-		if (h->pid)
-			(void)fprintf(f, "helper %d %jd %jd %s\n", (int)h->pid,
-			    (intmax_t)h->since, (intmax_t)h->delay, h->name);
+		write_helper(f, h);
 	HASH_ITER (hh, s->connections, c, next) {
 		(void)fprintf(f, "connection %d", (int)c->pid);
 		write_peer(f, c);
@@ -180,6 +193,10 @@ static void read_listener(struct serve *s, char *text)
 
 	if (fd < 0 || !d)
 		return;
+	if (s->listener_count == SERVE_LISTENERS) {
+		log_event(LOG_ERR, "reload", "lost", text);
+		return;
+	}
 	l = listener_add_or_die(s, d, fd);
 	l->folder = folder;
 	l->lock = lock;
@@ -246,53 +263,114 @@ static void read_log(struct serve *s, char *text)
 	s->log_kept = descriptor(&text);
 }
 
-static void read_line(struct serve *s, char *text)
+static void read_with(struct serve *s, char *text)
 {
-	static const struct {
-		const char *key;
-		void (*read)(struct serve *, char *);
-	} lines[] = {{"helpers", read_helpers}, {"log", read_log},
-	    {"listener", read_listener}, {"helper", read_helper},
-	    {"connection", read_connection}, {"waiting", read_waiting}};
+	const char *name = word(&text);
+
+	helper_kept_with(s, name, text);
+}
+
+struct line {
+	const char *key;
+	void (*read)(struct serve *, char *);
+};
+
+static const struct line places[] = {{"place", settings_read_place}, {0}};
+static const struct line settings[] = {{"setting", settings_read_old}, {0}};
+static const struct line table[] = {{"helpers", read_helpers},
+    {"log", read_log}, {"listener", read_listener}, {"helper", read_helper},
+    {"with", read_with}, {"connection", read_connection},
+    {"waiting", read_waiting}, {0}};
+
+static void read_line(struct serve *s, const struct line *of, char *text)
+{
 	const char *key;
 
 	text[strcspn(text, "\n")] = '\0';
 	key = word(&text);
-	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-		if (strcmp(key, lines[i].key) == 0)
-			lines[i].read(s, text);
+	for (; of->key; of++)
+		if (strcmp(key, of->key) == 0)
+			of->read(s, text);
+}
+
+static void read_lines(struct serve *s, FILE *f, const struct line *of)
+{
+	char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, f) >= 0)
+		read_line(s, of, line);
+	free(line);
+	(void)fclose(f);
+}
+
+/* From the beginning, with a descriptor of its own. NULL: errno. */
+static FILE *handover_open(int fd)
+{
+	int copy = dup(fd);
+	FILE *f =
+	    copy < 0 || lseek(copy, 0, SEEK_SET) < 0 ? NULL : fdopen(copy, "r");
+
+	if (!f && copy >= 0)
+		(void)close(copy);
+	return f;
+}
+
+static void read_some(struct serve *s, int fd, const struct line *of)
+{
+	FILE *f = handover_open(fd);
+
+	if (f)
+		read_lines(s, f, of);
+}
+
+void handover_places(struct serve *s, int fd)
+{
+	read_some(s, fd, places);
+}
+
+void handover_settings(struct serve *s, int fd)
+{
+	read_some(s, fd, settings);
+}
+
+void handover_read(struct serve *s, int fd)
+{
+	FILE *f = lseek(fd, 0, SEEK_SET) < 0 ? NULL : fdopen(fd, "r");
+
+	if (!f)
+		serve_die("reload", NULL, NULL, -errno);
+	read_lines(s, f, table);
+}
+
+/* Its first line: is it for us? */
+static bool is_ours(int fd)
+{
+	char first[64], *rest = first;
+	ssize_t n = pread(fd, first, sizeof first - 1, 0);
+
+	if (n <= 0)
+		return false;
+	first[n] = '\0';
+	first[strcspn(first, "\n")] = '\0';
+	return strcmp(word(&rest), "serve") == 0 && number(&rest) > 0 &&
+	       number(&rest) == getpid();
 }
 
 int handover_find(void)
 {
 	const char *text = getenv(HANDOVER_VARIABLE);
-	char first[64], want[64];
 	uint64_t fd;
-	ssize_t n;
 
-	if (!text)
-		return -1;
-	if (parse_u64(text, strlen(text), INT_MAX, &fd) < 0)
+	if (!text || parse_u64(text, strlen(text), INT_MAX, &fd) < 0)
 		return -1;
 	(void)unsetenv(HANDOVER_VARIABLE);
-	(void)snprintf(
-	    want, sizeof want, "serve %d %d\n", VERSION, (int)getpid());
-	n = pread((int)fd, first, sizeof first, 0);
-	if (n < (ssize_t)strlen(want) || memcmp(first, want, strlen(want)) != 0)
-		return -1;
-	return (int)fd;
+	return is_ours((int)fd) ? (int)fd : -1;
 }
 
-void handover_read(struct serve *s, int fd)
+bool handover_is_known(void)
 {
-	char *line = NULL;
-	size_t size = 0;
-	FILE *f;
+	const char *text = getenv(HANDOVER_VARIABLE);
 
-	if (lseek(fd, 0, SEEK_SET) < 0 || !(f = fdopen(fd, "r")))
-		serve_die("reload", NULL, NULL, -errno);
-	while (getline(&line, &size, f) >= 0)
-		read_line(s, line);
-	free(line);
-	(void)fclose(f);
+	return !text || strcmp(text, HANDOVER_FORMAT) == 0;
 }

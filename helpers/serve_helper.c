@@ -1,6 +1,9 @@
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "lib/clock.h"
@@ -30,6 +33,13 @@ void helper_kept(
 		}
 }
 
+void helper_kept_with(struct serve *s, const char *name, const char *with)
+{
+	for (size_t i = 0; i < SERVE_HELPERS; i++)
+		if (strcmp(table[i].name, name) == 0)
+			s->helpers[i].with = strdup(with);
+}
+
 void helpers_init(struct serve *s)
 {
 	for (size_t i = 0; i < SERVE_HELPERS; i++) {
@@ -39,6 +49,58 @@ void helpers_init(struct serve *s)
 		h->door = table[i].door;
 		h->retry =
 		    !h->pid && is_wanted(s, h) ? clock_ms() : CLOCK_NEVER;
+	}
+}
+
+/* The settings that helpers heed, as one text. NULL: out of memory. */
+static char *settings_text(const struct serve *s, const struct helper *h)
+{
+	bool few = strcmp(h->name, "fanout") == 0;
+	char *text = NULL;
+	int n = asprintf(&text, "%d %ju %s", (int)s->settings.sandbox,
+	    few ? 0 : (uintmax_t)s->settings.connections_source,
+	    few ? "" : s->settings.trusted_proxies);
+
+	return n < 0 ? NULL : text;
+}
+
+static bool has_old_settings(const struct serve *s, const struct helper *h)
+{
+	char *text = settings_text(s, h);
+	bool old = text && h->with && strcmp(text, h->with) != 0;
+
+	free(text);
+	return old;
+}
+
+static bool has_old_program(const struct serve *s, const struct helper *h)
+{
+	char path[PATH_MAX], exe[64];
+	struct stat here, there;
+
+	(void)snprintf(exe, sizeof exe, "/proc/%d/exe", (int)h->pid);
+	return program_find(s, h->name, path) == 0 && stat(exe, &here) == 0 &&
+	       stat(path, &there) == 0 &&
+	       (here.st_dev != there.st_dev || here.st_ino != there.st_ino);
+}
+
+void helpers_tell_old(const struct serve *s)
+{
+	struct log_line line;
+
+	for (size_t i = 0; i < SERVE_HELPERS; i++) {
+		const struct helper *h = &s->helpers[i];
+		bool settings = h->pid && has_old_settings(s, h);
+
+		if (!h->pid || (!settings && !has_old_program(s, h)))
+			continue;
+		log_begin(&line, LOG_WARNING, "helper");
+		log_string(&line, "name", h->name);
+		log_number(&line, "pid", h->pid);
+		log_string(&line, "old", settings ? "settings" : "program");
+		log_string(&line, "warning",
+		    "stays until it gets SIGTERM, and is started anew");
+		log_end(&line);
 	}
 }
 
@@ -65,6 +127,8 @@ static void start(struct serve *s, struct helper *h)
 		r = helper_start(path, &h->pid);
 	if (r == 0) {
 		h->since = clock_ms();
+		free(h->with);
+		h->with = settings_text(s, h);
 		return;
 	}
 	h->pid = 0;

@@ -39,25 +39,57 @@ static int log_open_stdout(void)
 	return fd;
 }
 
-void conversation_open_or_die(struct serve *s, const char *path)
+/* 0 or -errno: where the bcs door is not served -ENOENT. */
+static int conversation_open(struct serve *s, const char *path)
 {
 	struct door *door = door_find(s, "bcs", strlen("bcs"));
+	bool out = path && strcmp(path, "-") == 0;
 	int fd, r;
 
 	s->conversation.fd = -1;
 	s->log = path;
 	if (!path)
-		return;
+		return 0;
 	if (!door->handler[0])
-		serve_refuse("log", path, "the bcs door is not served");
-	if (strcmp(path, "-") != 0)
-		fd = log_open_path(path);
+		return -ENOENT;
+	if (out && s->log_kept >= 0)
+		fd = s->log_kept;
 	else
-		fd = s->log_kept >= 0 ? s->log_kept : log_open_stdout();
+		fd = out ? log_open_stdout() : log_open_path(path);
 	r = fd < 0 ? fd : chatlog_take(&s->conversation, fd, NULL);
 	if (r < 0)
-		serve_refuse("log", path, strerror(-r));
+		return r;
 	door->log = fd;
+	return 0;
+}
+
+void conversation_open_or_die(struct serve *s, const char *path)
+{
+	int r = conversation_open(s, path);
+
+	if (r == -ENOENT && !door_find(s, "bcs", strlen("bcs"))->handler[0])
+		serve_refuse("log", path, "the bcs door is not served");
+	if (r < 0)
+		serve_refuse("log", path, strerror(-r));
+}
+
+void conversation_open_again(struct serve *s, const char *path)
+{
+	struct door *door = door_find(s, "bcs", strlen("bcs"));
+	int r = conversation_open(s, path), old = s->log_kept;
+	struct log_line line;
+
+	if (r < 0) {
+		log_begin(&line, LOG_ERR, "reload");
+		log_string(&line, "log", path);
+		log_errno(&line, r);
+		log_end(&line);
+		if (old >= 0 && chatlog_take(&s->conversation, old, NULL) == 0)
+			door->log = old;
+	}
+	if (old >= 0 && old != door->log)
+		(void)close(old);
+	s->log_kept = -1;
 }
 
 void conversation_ended(struct serve *s, const struct connection *c, int signal)

@@ -14,6 +14,7 @@
  *helpers, which handlers may need to the last.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,10 +218,27 @@ static void on_signals(struct serve *s, struct watch *watch)
 	}
 }
 
-void loop_open_or_die(struct serve *s)
+/* 0 or -errno, and then all is as before. */
+static int open_both(struct serve *s, const sigset_t *set)
 {
 	struct epoll_event event = {
 	    .events = EPOLLIN, .data.ptr = &s->on_signals};
+	int r = 0;
+
+	s->signals = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->poll = s->signals < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
+	if (s->poll < 0 ||
+	    epoll_ctl(s->poll, EPOLL_CTL_ADD, s->signals, &event) < 0)
+		r = -errno;
+	if (r < 0 && s->poll >= 0)
+		(void)close(s->poll);
+	if (r < 0 && s->signals >= 0)
+		(void)close(s->signals);
+	return r;
+}
+
+static int loop_open(struct serve *s)
+{
 	sigset_t set;
 
 	(void)sigemptyset(&set);
@@ -229,15 +247,31 @@ void loop_open_or_die(struct serve *s)
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGHUP);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	s->poll = epoll_create1(EPOLL_CLOEXEC);
-	if (s->signals < 0 || s->poll < 0 ||
-	    epoll_ctl(s->poll, EPOLL_CTL_ADD, s->signals, &event) < 0)
-		serve_die("start", NULL, NULL, -errno);
 	s->deadline = s->pause = CLOCK_NEVER;
 	s->check.deadline = CLOCK_NEVER;
 	s->on_signals.ready = on_signals;
 	templates_init(s);
+	return open_both(s, &set);
+}
+
+void loop_open_or_die(struct serve *s)
+{
+	int r = loop_open(s);
+
+	if (r < 0)
+		serve_die("start", NULL, NULL, r);
+}
+
+/* Nothing tells when the machine has again what it was out of. */
+void loop_open_again(struct serve *s)
+{
+	int r = loop_open(s);
+
+	while (r < 0) {
+		connections_pause(s, "reload", r);
+		(void)poll(NULL, 0, SERVE_PAUSE_MS);
+		r = loop_open(s);
+	}
 }
 
 static int64_t earlier(int64_t a, int64_t b)

@@ -1,9 +1,10 @@
 /*
  * SIGHUP: new settings and new binaries, with no refused and no dropped
  * connection (design 8). First this program is started anew with -t, which
- * looks at the settings and ends: whatever is wrong shows there, and we go on
- * as before. Then it executes itself, by path, since an upgrade has put another
- * file there.
+ * looks at the settings and ends: whatever is wrong shows there, a program that
+ * cannot even start too, and we go on as before. Then it executes itself, by
+ * path, since an upgrade has put another file there. What goes wrong after that
+ * is logged, and the new program goes on with what it was handed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,16 +28,22 @@ static const char *const kept[] = {
 static const char *const gone[] = {
     "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", HANDOVER_VARIABLE};
 
+/* root's home, which is not that of who we are by now: settings.h looks there
+ * for a user's own. */
+static const char *const roots[] = {"HOME", "XDG_CONFIG_HOME"};
+
 #define KEPT (sizeof kept / sizeof kept[0])
 #define GONE (sizeof gone / sizeof gone[0])
 
+/* That we are out of descriptors says nothing of it. */
 bool reload_has_terminal(void)
 {
 	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
 
-	if (fd >= 0)
-		(void)close(fd);
-	return fd >= 0;
+	if (fd < 0)
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+	(void)close(fd);
+	return true;
 }
 
 void reload_prepare_or_die(struct serve *s, char **argv)
@@ -80,13 +87,20 @@ static void environment_free(char **e, size_t borrowed)
 	free(e);
 }
 
-/* With the memfd of a handover, or -1. NULL: out of memory. The first
- * *ret_borrowed of it are not ours. */
-static char **environment_make(
-    const struct serve *s, int handover, size_t *ret_borrowed)
+static bool is_passed_on(const struct serve *s, const char *variable)
 {
-	char number[16], **e;
+	return !is_named(variable, kept, KEPT) &&
+	       !is_named(variable, gone, GONE) &&
+	       !(s->dropped && is_named(variable, roots, 2));
+}
+
+/* With this about a handover. NULL: out of memory. The first *ret_borrowed of
+ * it are not ours. */
+static char **environment_make(
+    const struct serve *s, const char *handover, size_t *ret_borrowed)
+{
 	size_t count = 0, n = 0;
+	char **e;
 
 	while (s->environment[count])
 		count++;
@@ -94,16 +108,13 @@ static char **environment_make(
 	if (!e)
 		return NULL;
 	for (size_t i = 0; i < count; i++)
-		if (!is_named(s->environment[i], kept, KEPT) &&
-		    !is_named(s->environment[i], gone, GONE))
+		if (is_passed_on(s, s->environment[i]))
 			e[n++] = s->environment[i];
 	*ret_borrowed = n;
 	for (size_t i = 0; i < KEPT; i++)
 		if (getenv(kept[i]) && (e[n] = join(kept[i], getenv(kept[i]))))
 			n++;
-	(void)snprintf(number, sizeof number, "%d", handover);
-	if (handover >= 0)
-		e[n] = join(HANDOVER_VARIABLE, number);
+	e[n] = join(HANDOVER_VARIABLE, handover);
 	return e;
 }
 
@@ -119,9 +130,10 @@ static void tell(const char *error)
 static int start_check(struct serve *s)
 {
 	size_t count = 0, borrowed = 0;
-	char **argv, **e = environment_make(s, -1, &borrowed);
+	char **argv, **e = environment_make(s, HANDOVER_FORMAT, &borrowed);
 	int r = -ENOMEM;
 
+	(void)program_changed(s->program, &s->checked);
 	while (s->argv[count])
 		count++;
 	argv = calloc(count + 2, sizeof *argv);
@@ -164,8 +176,10 @@ void reload_give_up(struct serve *s)
 static int execute(struct serve *s, int handover)
 {
 	size_t borrowed = 0;
-	char **e = environment_make(s, handover, &borrowed);
+	char number[16], **e;
 
+	(void)snprintf(number, sizeof number, "%d", handover);
+	e = environment_make(s, number, &borrowed);
 	if (!e)
 		return -ENOMEM;
 	(void)execve(s->program, s->argv, e);
@@ -197,7 +211,7 @@ bool reload_ended(struct serve *s, pid_t pid, int status)
 	s->check.deadline = CLOCK_NEVER;
 	if (s->phase != PHASE_SERVE)
 		return true;
-	if (again)
+	if (again || program_changed(s->program, &s->checked))
 		reload_begin(s);
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		reload(s);

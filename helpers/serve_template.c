@@ -101,6 +101,7 @@ static void retire(struct template *t)
 	if (t->fd < 0 || t->retired)
 		return;
 	t->retired = true;
+	t->idle = clock_in(SERVE_TEMPLATE_END_MS);
 	(void)shutdown(t->fd, SHUT_WR);
 }
 
@@ -109,6 +110,7 @@ static void cut(struct serve *s, struct template *t)
 {
 	struct template_answer answer;
 
+	t->idle = CLOCK_NEVER;
 	if (t->pid)
 		(void)kill(t->pid, SIGKILL);
 	if (t->fd < 0)
@@ -200,21 +202,21 @@ static int64_t deadline_of(const struct template *t)
 {
 	if (t->waiting)
 		return t->waiting->deadline;
-	return t->retired || t->fd < 0 ? CLOCK_NEVER : t->idle;
+	return t->pid ? t->idle : CLOCK_NEVER;
 }
 
 static void on_deadline(struct serve *s, struct template *t)
 {
 	struct log_line line;
 
-	if (!t->waiting) {
+	if (!t->waiting && !t->retired) {
 		retire(t);
 		return;
 	}
 	log_begin(&line, LOG_WARNING, "template");
 	log_string(&line, "door", t->door->name);
 	log_number(&line, "pid", t->pid);
-	log_string(&line, "error", "no answer");
+	log_string(&line, "error", t->waiting ? "no answer" : "does not end");
 	log_end(&line);
 	cut(s, t);
 	spawn_rest(s, t);
@@ -303,27 +305,10 @@ static struct template *start(struct serve *s, struct door *door)
 	return start_in(s, t, door) == 0 ? t : NULL;
 }
 
-/* Is the handler another program than the last template was made from? Where
- * there is none, one is just being put into its place. */
-static bool is_changed(struct door *door)
-{
-	struct stat st;
-	struct binary *b = &door->binary;
-
-	if (stat(door->handler, &st) < 0 ||
-	    (st.st_dev == b->device && st.st_ino == b->inode &&
-		st.st_size == b->size &&
-		st.st_mtim.tv_sec == b->changed.tv_sec &&
-		st.st_mtim.tv_nsec == b->changed.tv_nsec))
-		return false;
-	*b = (struct binary){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
-	return true;
-}
-
 static struct template *find(struct serve *s, struct door *door)
 {
 	struct template *t = find_serving(s, door);
-	bool changed = is_changed(door);
+	bool changed = program_changed(door->handler, &door->binary);
 
 	if (changed)
 		door->retry = door->delay = 0;
