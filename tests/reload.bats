@@ -16,23 +16,8 @@ teardown() {
 	serve_teardown
 }
 
-reload() { # and wait until it is done
-	local before
-	before=$(grep -c event=reload "$log" || :)
-	kill -HUP "$serve"
-	await_log event=reload $((before + 1))
-}
-
 load_of() { # load_of COUNT PORT...
 	timeout 300 python3 -B "$BATS_TEST_DIRNAME/serve_load.py" "$@"
-}
-
-setting_is() { # setting_is PORT NAME VALUE, for a new connection
-	local e
-	connect e "$1"
-	ask "$e" "env $2"
-	hangup "$e"
-	[ "$answer" = "$3" ]
 }
 
 @test "connections, listeners, helpers and pid stay, settings change" {

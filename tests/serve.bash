@@ -81,6 +81,21 @@ serve_stop() { # and it must end well
 	wait "$serve"
 }
 
+reload() { # and wait until it is done
+	local before
+	before=$(grep -c event=reload "$log" || :)
+	kill -HUP "$serve"
+	await_log event=reload $((before + 1))
+}
+
+setting_is() { # setting_is PORT NAME VALUE, for a new connection
+	local e
+	connect e "$1"
+	ask "$e" "env $2"
+	hangup "$e"
+	[ "$answer" = "$3" ]
+}
+
 # What a handler of the sanitizer build dies of.
 refute_sanitizer() {
 	! grep -E 'ERROR: .*Sanitizer|runtime error:' "$log"
