@@ -1,9 +1,11 @@
 #include "settings.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "parse.h"
 #include "proxies.h"
@@ -273,13 +275,34 @@ int settings_import(const char *path, struct settings_error *error)
 	return r;
 }
 
+/* The file of a user who is not root: 0, or -ENOENT there is none. */
+static int own_path(char *ret_path, size_t size)
+{
+	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	int n = -1;
+
+	if (geteuid() == 0)
+		return -ENOENT;
+	if (base && *base)
+		n = snprintf(ret_path, size, "%s/parlance/parlance.conf", base);
+	else if (home && *home)
+		n = snprintf(
+		    ret_path, size, "%s/.config/parlance/parlance.conf", home);
+	return n > 0 && (size_t)n < size && access(ret_path, F_OK) == 0
+		   ? 0
+		   : -ENOENT;
+}
+
 int settings_import_default(struct settings_error *error)
 {
 	const char *path = getenv("PARLANCE_CONF");
+	char own[PATH_MAX];
 	int r;
 
 	if (path && *path)
 		return settings_import(path, error);
+	if (own_path(own, sizeof own) == 0)
+		return settings_import(own, error);
 	r = settings_import(PARLANCE_SYSCONF, error);
 	return r == -ENOENT ? 0 : r;
 }

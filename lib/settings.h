@@ -53,8 +53,10 @@ int settings_load(struct settings *, struct settings_error *);
  * -errno. */
 int settings_import(const char *path, struct settings_error *);
 
-/* The same for the file that PARLANCE_CONF names, which must then exist, else
- * for the default one, which need not. */
+/* The same for the file that PARLANCE_CONF names, which must then exist; else,
+ * for a user who is not root, for parlance/parlance.conf below XDG_CONFIG_HOME
+ * (~/.config) if it is there, as systemd's units of a user do; else for the
+ * host's, which need not exist. */
 int settings_import_default(struct settings_error *);
 
 /* Writes etc/parlance.conf. */

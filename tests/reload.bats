@@ -265,3 +265,89 @@ load_of() { # load_of COUNT PORT...
 	serve_stop
 	await_log '^STOPPING=1'
 }
+
+# --- whose settings -------------------------------------------------------
+
+as_root() { # and everybody can reach what is here
+	[ "$UID" = 0 ] || skip "takes root, to become someone else"
+	chmod 711 "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR"
+}
+
+@test "-u: settings that only root can read are refused, and told; others count" {
+	as_root
+	echo PARLANCE_RATE=3 >"$PARLANCE_CONF"
+	chmod 600 "$PARLANCE_CONF"
+	serve_start -u nobody chatfile=127.0.0.1:0
+	connect c "$(port_of chatfile)"
+	echo PARLANCE_RATE=4 >"$PARLANCE_CONF"
+	reload
+	assert logged "error=\"$PARLANCE_CONF: Permission denied\""
+	assert logged 'event=reload error='
+	assert setting_is "$(port_of chatfile)" PARLANCE_RATE 3
+	chmod 644 "$PARLANCE_CONF"
+	kill -HUP "$serve"
+	await_log 'event=reload connections=1'
+	assert_equal "$(stat -c %U "/proc/$serve")" nobody
+	assert setting_is "$(port_of chatfile)" PARLANCE_RATE 4
+	ask "$c" hello
+	assert_equal "$answer" hello
+	serve_stop
+}
+
+@test "-u: a port below 1024 stays open" {
+	as_root
+	unshare -n true || skip "no network namespaces"
+	chmod 644 "$PARLANCE_CONF"
+	local inside
+	# shellcheck disable=SC2016 # its own
+	serve_run unshare -n bash -c 'ip link set lo up && exec "$@"' _ \
+		"$tree/serve" -u nobody chatfile=127.0.0.1:80
+	await_listening
+	reload
+	assert logged 'event=reload connections=0'
+	assert_equal "$(stat -c %U "/proc/$serve")" nobody
+	inside=(nsenter --net="/proc/$serve/ns/net")
+	assert_equal "$("${inside[@]}" cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" 1024
+	run -0 "${inside[@]}" nc -N 127.0.0.1 80 <<<hello
+	assert_line hello
+	serve_stop
+}
+
+@test "a user's serve reads that user's settings, at a reload too" {
+	as_root
+	unset PARLANCE_CONF STATE_DIRECTORY
+	export XDG_CONFIG_HOME=$BATS_TEST_TMPDIR/config XDG_STATE_HOME=$BATS_TEST_TMPDIR
+	mkdir -p "$XDG_CONFIG_HOME/parlance" "$RUNTIME_DIRECTORY"
+	mkdir "$BATS_TEST_TMPDIR/parlance"
+	chown nobody "$RUNTIME_DIRECTORY" "$BATS_TEST_TMPDIR/parlance"
+	echo PARLANCE_RATE=3 >"$XDG_CONFIG_HOME/parlance/parlance.conf"
+	serve_run setpriv --reuid=nobody --regid=nogroup --clear-groups \
+		"$tree/serve" chatfile=127.0.0.1:0
+	await_listening
+	assert setting_is "$(port_of chatfile)" PARLANCE_RATE 3
+	assert setting_is "$(port_of chatfile)" STATE_DIRECTORY \
+		"$BATS_TEST_TMPDIR/parlance"
+	echo PARLANCE_RATE=4 >"$XDG_CONFIG_HOME/parlance/parlance.conf"
+	reload
+	assert setting_is "$(port_of chatfile)" PARLANCE_RATE 4
+	unset XDG_CONFIG_HOME
+	serve_stop
+}
+
+@test "what root started does not read settings from root's home afterwards" {
+	as_root
+	unset PARLANCE_CONF
+	[ ! -e /etc/parlance ] || skip "this machine has settings"
+	export XDG_CONFIG_HOME=$BATS_TEST_TMPDIR/config
+	mkdir -p "$XDG_CONFIG_HOME/parlance"
+	echo PARLANCE_RATE=3 >"$XDG_CONFIG_HOME/parlance/parlance.conf"
+	serve_start -u nobody chatfile=127.0.0.1:0
+	assert setting_is "$(port_of chatfile)" PARLANCE_RATE -
+	local n
+	for n in 1 2; do
+		reload
+		await_log 'event=reload connections=0' "$n"
+		assert setting_is "$(port_of chatfile)" PARLANCE_RATE -
+	done
+	serve_stop
+}

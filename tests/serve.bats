@@ -375,6 +375,37 @@ as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
 	serve_stop
 }
 
+no_new_privs() { sed -n 's/^NoNewPrivs:[[:space:]]*//p' "/proc/$1/status"; }
+
+@test "nothing that serve starts can gain privileges, unless PARLANCE_SANDBOX=off" {
+	PARLANCE_SANDBOX=try serve_start chatfile=127.0.0.1:0
+	connect c "$(port_of chatfile)"
+	assert_equal "$(no_new_privs "$serve")" 1
+	assert_equal "$(no_new_privs "$hi")" 1
+	await_log '^stub'
+	assert_equal "$(no_new_privs "$(stub_of)")" 1
+	serve_stop
+	PARLANCE_SANDBOX=off serve_start chatfile=127.0.0.1:0
+	connect c "$(port_of chatfile)"
+	assert_equal "$(no_new_privs "$serve")" 0
+	serve_stop
+}
+
+@test "a set-user-id program as handler runs as the user who serves" {
+	[ "$UID" = 0 ] || skip "takes root, to become someone else"
+	chmod 711 "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR"
+	chmod 644 "$PARLANCE_CONF"
+	cp --remove-destination /usr/bin/id "$tree/chatfile"
+	chmod 4755 "$tree/chatfile"
+	setpriv --reuid=65534 --clear-groups "$tree/chatfile" | grep -q euid=0 ||
+		skip "set-user-id has no effect here"
+	PARLANCE_SANDBOX=try serve_start -u nobody chatfile=127.0.0.1:0
+	run -0 nc -N 127.0.0.1 "$(port_of chatfile)" </dev/null
+	assert_output --partial 'uid=65534(nobody)'
+	refute_output --partial euid=
+	serve_stop
+}
+
 stub_of() { sed -nE 's/^stub ([0-9]+) parent.*/\1/p' "$log" | tail -n 1; }
 
 @test "fanout is started, started again when it is killed, ended last" {

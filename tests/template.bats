@@ -230,8 +230,7 @@ real_handlers() { # from where they were built
 	real_handlers
 	serve_start chatfile=127.0.0.1:0 hchat=127.0.0.1:0 bcs=127.0.0.1:0 \
 		"toychat=$BATS_TEST_TMPDIR/socket"
-	local n
-	for n in 1 2 3; do
+	for _ in 1 2 3; do
 		run -0 curl -sS "http://127.0.0.1:$(port_of chatfile)/rooms/"
 		assert_output "please log in"
 		run -0 curl -sS "http://127.0.0.1:$(port_of hchat)/healthz"
@@ -241,7 +240,7 @@ real_handlers() { # from where they were built
 	done
 	assert_output --partial error
 	await_log 'door=toychat .*event=sent user=user message="success"'
-	assert_equal "$(ps -o comm= --ppid "$serve" | grep -c -e -templ)" 4
+	assert_equal "$(pgrep -c -P "$serve" -- -templ)" 4
 	serve_stop
 }
 
