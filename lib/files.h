@@ -84,7 +84,7 @@ int upload_begin(struct upload *, const struct files *, const char *name,
     size_t len, uint64_t size);
 
 /* Takes the next bytes; more than announced is -EFBIG. Looks at the free space
- * every few MiB. 0 or -errno: then the upload is to be released. */
+ * each time. 0 or -errno: then the upload is to be released. */
 int upload_write(struct upload *, const void *, size_t);
 
 /* Makes it durable and gives it its name; -EMSGSIZE if bytes are missing. 0 or
