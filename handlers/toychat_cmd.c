@@ -15,6 +15,7 @@
 #include "lib/name.h"
 #include "lib/parse.h"
 #include "lib/password.h"
+#include "lib/proxies.h"
 
 /* --- who -------------------------------------------------------------- */
 
@@ -136,14 +137,14 @@ static int is_free(struct toychat *t, struct slice name)
 	return r < 0 ? r : !r;
 }
 
-/* Has its client made itself as many accounts as one may? Who is on this host
- * has no address. 0, -EBUSY or -errno. */
+/* Has its client made itself as many accounts as one may? This does not count
+ * who is on this host. 0, -EBUSY or -errno. */
 static int check_rate(struct toychat *t)
 {
 	uint64_t rate = t->start.settings.create_rate;
 	int64_t wait;
 
-	if (!*t->start.address)
+	if (!*t->start.address || address_is_loopback(t->start.source.bytes))
 		return 0;
 	wait = rate_take(
 	    &t->auth.rate, RATE_REGISTER, t->start.source, rate, rate);

@@ -128,7 +128,8 @@ for byte in open(sys.argv[1], "rb").read():
 		'error username already registered' 'error server busy' success
 	REMOTE_ADDR=192.0.2.8 say 'register carol pw'
 	answers success
-	say 'register dan pw' logout 'register eve pw' logout 'register fay pw'
+	REMOTE_ADDR=127.0.0.1 say 'register dan pw' logout 'register eve pw' \
+		logout 'register fay pw'
 	answers success success success success success
 }
 
