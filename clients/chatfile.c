@@ -163,7 +163,10 @@ static int open_dir(const char *path)
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		die(EXIT_FAILED, "%s: %s", path, strerror(errno));
+		die(EXIT_FAILED, "%s: %s%s", path, strerror(errno),
+		    errno == ENOENT
+			? " (a server's address begins with http://)"
+			: "");
 	return fd;
 }
 

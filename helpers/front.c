@@ -125,8 +125,11 @@ static void read_options(
 		o = find(f->options, c);
 		if (!o)
 			o = find(common, c);
-		if (!o)
+		if (!o) { /* getopt has said what is wrong */
+			(void)fprintf(
+			    stderr, "%s --help tells more\n", f->name);
 			exit(100);
+		}
 		o->apply(plan, optarg);
 	}
 	if (optind < argc)

@@ -45,6 +45,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -233,6 +234,21 @@ struct options {
 	bool test; /* -t */
 };
 
+/* Without it handlers refuse to serve. Not asked when we start, since it may be
+ * mounted later. */
+static void test_files(const struct serve *s)
+{
+	const char *path = s->settings.files;
+	struct stat st;
+
+	if (!path)
+		return;
+	if (stat(path, &st) < 0)
+		serve_refuse("PARLANCE_FILES", path, strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		serve_refuse("PARLANCE_FILES", path, strerror(ENOTDIR));
+}
+
 /* -t: all that can be looked at without being in the way of who serves. */
 static void test(
     struct serve *s, const struct options *o, char *const *addresses, int count)
@@ -249,6 +265,7 @@ static void test(
 		door = argument_split(s, addresses[i], &address);
 		find_handler(s, door);
 	}
+	test_files(s);
 	/* systemd's descriptors say which doors there are, not we. */
 	if (count)
 		conversation_open_or_die(s, o->log);
@@ -322,7 +339,8 @@ static struct options read_options(int argc, char **argv)
 		case 'V':
 			(void)printf("serve (parlance) %s\n", PARLANCE_VERSION);
 			exit(fflush(stdout) ? 111 : 0);
-		default:
+		default: /* getopt has said what is wrong */
+			(void)fputs("serve --help tells more\n", stderr);
 			exit(100);
 		}
 	}

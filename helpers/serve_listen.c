@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #include "serve.h"
+
+#include "lib/log.h"
 
 #define SOCKET_MODE 0666
 
@@ -179,15 +182,22 @@ void listen_inet_or_die(
 	struct addrinfo *list = NULL;
 	bool all = !address->host[0];
 	char text[PATH_MAX + 16];
+	struct log_line line;
 	int r = getaddrinfo(
 	    all ? NULL : address->host, address->port, &want, &list);
 
 	(void)snprintf(text, sizeof text,
 	    strchr(address->host, ':') ? "[%s]:%s" : "%s:%s",
 	    all ? "*" : address->host, address->port);
-	if (r == EAI_SYSTEM || r == EAI_AGAIN || r == EAI_MEMORY)
-		serve_die("resolve", "address", text,
-		    r == EAI_SYSTEM ? -errno : -EAGAIN);
+	if (r == EAI_AGAIN || r == EAI_MEMORY) {
+		log_begin(&line, LOG_ERR, "resolve");
+		log_string(&line, "address", text);
+		log_string(&line, "error", gai_strerror(r));
+		log_end(&line);
+		exit(111);
+	}
+	if (r == EAI_SYSTEM)
+		serve_die("resolve", "address", text, -errno);
 	if (r)
 		serve_refuse("address", text, gai_strerror(r));
 	r = all ? listen_all(s, door, list) : listen_each(s, door, list);

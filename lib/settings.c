@@ -249,6 +249,7 @@ static int import_stream(
 							 : "line too long";
 		if (!wrong)
 			continue;
+		line[strcspn(line, "\r\n")] = '\0';
 		(void)snprintf(error->text, sizeof error->text,
 		    "%s:%d: %s: %.200s", path, n, wrong, line);
 		return -EINVAL;

@@ -511,10 +511,11 @@ door() { # door USER:PASSWORD
 	unlisted=ffffffffffffffffffffffffffffffff
 	cp "$room" "$STATE_DIRECTORY/rooms/$listed.txt"
 	cp "$room" "$STATE_DIRECTORY/rooms/$unlisted.txt"
-	printf 'format=1\nsubject=x\nlisted=1\n' >"$STATE_DIRECTORY/meta/$listed"
+	printf 'format=1\nsubject=On tea\nlisted=1\n' \
+		>"$STATE_DIRECTORY/meta/$listed"
 	size=$(stat -c %s "$room")
 	run parlance room list
-	assert_line --index 0 "$listed	2	$size	1970-01-01T00:01:00Z	listed"
+	assert_line --index 0 "$listed	2	$size	1970-01-01T00:01:00Z	listed	On tea"
 	assert_line --index 1 "empty	0	0	-"
 	assert_line --index 2 "$unlisted	2	$size	1970-01-01T00:01:00Z	unlisted"
 	assert_line --index 3 "lobby	2	$size	1970-01-01T00:01:00Z"
@@ -701,6 +702,9 @@ start_fanout() {
 	run parlance room check other
 	assert_success
 	[ "${#lines[@]}" = 1 ]
+	run -1 parlance room check nosuch
+	assert_output --partial 'no such room'
+	refute_output --partial damage
 }
 
 @test "room check finds torn bytes and touches nothing; --repair moves them" {

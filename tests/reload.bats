@@ -80,6 +80,10 @@ load_of() { # load_of COUNT PORT...
 	assert logged 'event=reload error='
 	assert logged 'PARLANCE_RATE=many'
 	assert setting_is "$(port_of chatfile)" PARLANCE_RATE 3
+	echo PARLANCE_FILES=/nonexistent >"$PARLANCE_CONF"
+	reload
+	assert logged 'PARLANCE_FILES=/nonexistent'
+	assert setting_is "$(port_of chatfile)" PARLANCE_RATE 3
 	ask "$c" hello
 	assert_equal "$answer" hello
 	echo PARLANCE_RATE=5 >"$PARLANCE_CONF"

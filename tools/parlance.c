@@ -54,8 +54,9 @@ static const struct command commands[] = {
 	"Lists accounts, one a line: NAME, and `disabled` if it is so.\n"},
     {"room list", "", 0, 0, rooms_list, "",
 	"Lists rooms, one a line: name, records, bytes, time of the last\n"
-	"record, and for rooms of the web door listed or unlisted. Separated\n"
-	"by tabs where standard output is not a terminal.\n"},
+	"record, and for rooms of the web door listed or unlisted and the\n"
+	"subject. Separated by tabs where standard output is not a "
+	"terminal.\n"},
     {"room show", "n:r", 1, 1, rooms_show, "[-n N] [-r] ROOM",
 	"Shows a room: as it is stored, or, on a terminal, readable.\n\n"
 	"  -n N  the last N records only\n"
@@ -181,13 +182,15 @@ static int misused(
     const struct admin *admin, const struct command *c, const char *what)
 {
 	(void)complain(admin, MISUSED, "%s", what);
-	(void)fprintf(stderr, "usage: parlance %s %s\n", c->name, c->usage);
+	(void)fprintf(stderr, "usage: parlance %s%s%s\n", c->name,
+	    *c->usage ? " " : "", c->usage);
 	return MISUSED;
 }
 
 static int print_help(const struct admin *admin, const struct command *c)
 {
-	(void)printf("usage: parlance %s %s\n\n%s", c->name, c->usage, c->help);
+	(void)printf("usage: parlance %s%s%s\n\n%s", c->name,
+	    *c->usage ? " " : "", c->usage, c->help);
 	return finish(admin);
 }
 

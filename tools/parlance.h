@@ -42,6 +42,7 @@ struct admin {
 	struct state_owner owner; /* backup and restore: until it is become */
 	int place; /* their directory, open */
 	int above; /* the one that it is in, open, or -1 */
+	bool damage; /* of a room, was found by check_rooms() */
 };
 
 /* Operands, as many as the table allows; operand[count] is NULL. */

@@ -154,17 +154,32 @@ static int last_time(const struct room *room, bool people, char *text, size_t n)
 	return 0;
 }
 
-static const char *listing(const struct rooms *rooms, const char *name)
+/* The last columns, for a room made on the web: is it listed, and what is it
+ * about? Its name tells nobody. */
+static void show_listing(
+    const struct rooms *rooms, const char *name, bool people)
 {
+	const char *gap = people ? "  " : "\t";
+	char subject[LIMIT_SUBJECT + 1];
+	struct room_meta meta = {.subject = ""};
+	bool known;
+
 	if (!room_name_is_id(name, strlen(name)))
-		return NULL;
-	return room_listed(rooms, name) ? "listed" : "unlisted";
+		return;
+	known = room_meta_read(rooms, name, &meta) == 0;
+	(void)printf("%s%s", gap, known && meta.listed ? "listed" : "unlisted");
+	if (!known || !meta.subject[0])
+		return;
+	show_slice((struct slice){meta.subject, strlen(meta.subject)}, subject,
+	    sizeof subject);
+	for (char *tab = subject; (tab = strchr(tab, '\t')); tab++)
+		*tab = ' ';
+	(void)printf("%s%s", people && meta.listed ? "    " : gap, subject);
 }
 
 static int list_one(const struct admin *admin, const struct rooms *rooms,
     const char *name, bool people)
 {
-	const char *mark = listing(rooms, name);
 	struct room room;
 	char when[64];
 	int r = room_open(&room, rooms, name, strlen(name), ROOM_READ);
@@ -176,11 +191,13 @@ static int list_one(const struct admin *admin, const struct rooms *rooms,
 	r = last_time(&room, people, when, sizeof when);
 	if (r < 0)
 		r = complain_room(admin, name, r);
-	else
-		(void)printf(people ? "%-32s %8ju %12ju  %-19s%s%s\n"
-				    : "%s\t%ju\t%ju\t%s%s%s\n",
-		    name, (uintmax_t)room.count, (uintmax_t)room.end, when,
-		    mark ? people ? "  " : "\t" : "", mark ? mark : "");
+	else {
+		(void)printf(
+		    people ? "%-32s %8ju %12ju  %-19s" : "%s\t%ju\t%ju\t%s",
+		    name, (uintmax_t)room.count, (uintmax_t)room.end, when);
+		show_listing(rooms, name, people);
+		(void)putchar('\n');
+	}
 	room_close(&room);
 	return r;
 }

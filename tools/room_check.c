@@ -58,7 +58,10 @@ static int check_one(struct admin *admin, const struct rooms *rooms,
 	if (r < 0)
 		return complain_room(admin, name, r);
 	print_damage(admin, name, &health);
-	return is_whole(&health) ? DONE : REFUSED;
+	if (is_whole(&health))
+		return DONE;
+	admin->damage = true;
+	return REFUSED;
 }
 
 int check_rooms(struct admin *admin, char **names, int count)
@@ -92,7 +95,7 @@ int rooms_check(struct admin *admin, char **operands, int count)
 {
 	int r = check_rooms(admin, operands, count), f = finish(admin);
 
-	if (r == REFUSED && !admin->options.repair)
+	if (admin->damage && !admin->options.repair)
 		(void)complain(
 		    admin, REFUSED, "damage found; --repair moves it to lost/");
 	return f > r ? f : r;
