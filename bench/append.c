@@ -13,19 +13,12 @@
  * is. A new room each round.
  */
 #include <limits.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "bare.h"
-#include "lib/clock.h"
 #include "lib/room.h"
 #include "lib/state.h"
+#include "race.h"
 #include "rounds.h"
 
 #define WRITERS 16
@@ -34,20 +27,13 @@
 enum way { ROOM, BARE, INSIDE, WAYS };
 static const char *const way_names[WAYS] = {"room", "bare", "inside"};
 
-/* Shared by a round's processes. */
-struct round {
-	_Atomic bool go;
-	_Atomic bool stop;
-	_Atomic uint64_t ready;
-	_Atomic uint64_t appended;
-};
-
 struct bench {
 	struct state state;
 	struct rooms rooms;
-	struct round *round;
+	struct race *race;
 	int64_t ms;
-	char name[32]; /* of this round's room */
+	enum way way; /* of this round */
+	char name[32]; /* of its room */
 };
 
 static void append_room(struct room *room)
@@ -77,13 +63,14 @@ static int open_file(const struct bench *b)
 	return fd;
 }
 
-static int writer(const struct bench *b, enum way way)
+static void writer(void *arg)
 {
+	const struct bench *b = arg;
 	uint64_t n = 0;
 	struct room room;
 	int fd = -1, r;
 
-	if (way == ROOM) {
+	if (b->way == ROOM) {
 		r = room_open(
 		    &room, &b->rooms, b->name, strlen(b->name), ROOM_CREATE);
 		if (r < 0)
@@ -91,42 +78,23 @@ static int writer(const struct bench *b, enum way way)
 	} else {
 		fd = open_file(b);
 	}
-	b->round->ready++;
-	while (!b->round->go)
-		(void)usleep(100);
-	for (; !b->round->stop; n++) {
-		if (way == ROOM)
+	race_start(b->race);
+	for (; !b->race->stop; n++) {
+		if (b->way == ROOM)
 			append_room(&room);
 		else
-			bare_append(fd, way == INSIDE);
+			bare_append(fd, b->way == INSIDE);
 	}
-	b->round->appended += n;
-	return 0;
+	b->race->done += n;
 }
 
 /* Appends a second. */
 static double run(struct bench *b, enum way way, uint64_t round)
 {
-	int64_t start;
-	int status, bad = 0;
-
 	(void)snprintf(b->name, sizeof b->name, "%s-%ju", way_names[way],
 	    (uintmax_t)round);
-	*b->round = (struct round){0};
-	for (int i = 0; i < WRITERS; i++)
-		if (fork() == 0)
-			_exit(writer(b, way));
-	while (b->round->ready < WRITERS)
-		(void)usleep(1000);
-	start = clock_ms();
-	b->round->go = true;
-	(void)usleep((useconds_t)b->ms * 1000);
-	b->round->stop = true;
-	while (wait(&status) > 0)
-		bad |= status;
-	if (bad)
-		exit(1);
-	return (double)b->round->appended * 1000 / (double)(clock_ms() - start);
+	b->way = way;
+	return race_run(b->race, WRITERS, b->ms, writer, b);
 }
 
 static double middle(const double *values, size_t n)
@@ -164,10 +132,7 @@ int main(int argc, char **argv)
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	b.ms = (int64_t)number(argc, argv, 2, 60, 1) * 1000;
-	b.round = mmap(NULL, sizeof *b.round, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (b.round == MAP_FAILED)
-		fail("mmap", errno);
+	b.race = shared(sizeof *b.race);
 	if (state_open(&b.state, &error) < 0)
 		fail(error.text, 0);
 	if (rooms_open(&b.rooms, &b.state) < 0)

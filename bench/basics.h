@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,6 +43,17 @@ static inline void *table(size_t n, size_t size)
 
 	if (!p)
 		fail("calloc", ENOMEM);
+	return p;
+}
+
+/* Zeroed memory that is shared with all children. */
+static inline void *shared(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		fail("mmap", errno);
 	return p;
 }
 

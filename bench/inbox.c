@@ -18,17 +18,12 @@
  *
  * STATE_DIRECTORY is to be on a real disk.
  */
-#include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <sys/mman.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
 
 #include "bare_db.h"
-#include "lib/clock.h"
 #include "lib/store_inbox.h"
+#include "race.h"
 #include "rounds.h"
 
 #define ROUNDS_MOST 100
@@ -41,18 +36,11 @@
 
 enum way { INBOX, BARE, WAYS };
 
-/* Shared by a round's processes. */
-struct round {
-	_Atomic bool go;
-	_Atomic bool stop;
-	_Atomic uint64_t ready;
-	_Atomic uint64_t sent;
-	_Atomic uint64_t worst_us;
-};
-
 struct bench {
 	struct state state;
-	struct round *round;
+	struct race *race;
+	_Atomic uint64_t *worst_us; /* of the race; shared */
+	enum way way; /* of the race */
 	uint64_t rounds;
 	int64_t me;
 };
@@ -68,44 +56,41 @@ static uint64_t clock_us(clockid_t clock)
 /* --- send ------------------------------------------------------------------
  */
 
-static void note_worst(struct round *round, uint64_t us)
+static void note_worst(_Atomic uint64_t *worst_us, uint64_t us)
 {
-	uint64_t worst = round->worst_us;
+	uint64_t worst = *worst_us;
 
 	while (
-	    us > worst && !__atomic_compare_exchange_n(&round->worst_us, &worst,
-			      us, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+	    us > worst && !atomic_compare_exchange_strong(worst_us, &worst, us))
 		;
 }
 
-static int sender(const struct bench *b, enum way way)
+static void sender(void *arg)
 {
+	const struct bench *b = arg;
 	uint64_t n = 0, start;
 	struct store store;
 	struct bare bare;
 	int r = 0;
 
 	store_init(&store, &b->state);
-	if (way == BARE)
+	if (b->way == BARE)
 		bare_init(&bare, &b->state);
 	else
 		r = store_open(&store);
-	b->round->ready++;
-	while (!b->round->go)
-		(void)usleep(100);
-	for (; r == 0 && !b->round->stop; n++) {
+	race_start(b->race);
+	for (; r == 0 && !b->race->stop; n++) {
 		start = clock_us(CLOCK_MONOTONIC);
-		if (way == BARE)
+		if (b->way == BARE)
 			bare_send(&bare, b->me);
 		else
 			r = inbox_send(&store, b->me, "bob", 3, BARE_TEXT,
 			    sizeof BARE_TEXT - 1);
-		note_worst(b->round, clock_us(CLOCK_MONOTONIC) - start);
+		note_worst(b->worst_us, clock_us(CLOCK_MONOTONIC) - start);
 	}
 	if (r < 0)
 		fail("inbox_send", r);
-	b->round->sent += n;
-	return 0;
+	b->race->done += n;
 }
 
 /* Of all children that were waited for, in microseconds. */
@@ -121,26 +106,13 @@ static double children_cpu(void)
 /* Messages a second, and what one costs in microseconds of CPU. */
 static double run(struct bench *b, enum way way, int processes, double *ret_cpu)
 {
-	double cpu = children_cpu();
-	int status, bad = 0;
-	int64_t start;
+	double cpu = children_cpu(), rate;
 
-	*b->round = (struct round){0};
-	for (int i = 0; i < processes; i++)
-		if (fork() == 0)
-			_exit(sender(b, way));
-	while (b->round->ready < (uint64_t)processes)
-		(void)usleep(1000);
-	start = clock_ms();
-	b->round->go = true;
-	(void)usleep(ROUND_MS * 1000);
-	b->round->stop = true;
-	while (wait(&status) > 0)
-		bad |= status;
-	if (bad)
-		exit(1);
-	*ret_cpu = (children_cpu() - cpu) / (double)b->round->sent;
-	return (double)b->round->sent * 1000 / (double)(clock_ms() - start);
+	b->way = way;
+	*b->worst_us = 0;
+	rate = race_run(b->race, processes, ROUND_MS, sender, b);
+	*ret_cpu = (children_cpu() - cpu) / (double)b->race->done;
+	return rate;
 }
 
 static void bench_send(struct bench *b, int processes)
@@ -151,7 +123,7 @@ static void bench_send(struct bench *b, int processes)
 	for (uint64_t i = 0; i < b->rounds; i++) {
 		for (enum way w = 0; w < WAYS; w++) {
 			rate[w] = run(b, w, processes, cpu + w);
-			worst[w] = b->round->worst_us / 1000;
+			worst[w] = *b->worst_us / 1000;
 		}
 		ratio[i] = rate[INBOX] / rate[BARE];
 		printf("inbox: %2d senders: inbox %.0f/s, worst %ju ms, "
@@ -249,10 +221,8 @@ int main(int argc, char **argv)
 		return 100;
 	}
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	b.round = mmap(NULL, sizeof *b.round, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (b.round == MAP_FAILED)
-		fail("mmap", errno);
+	b.race = shared(sizeof *b.race);
+	b.worst_us = shared(sizeof *b.worst_us);
 	if (state_open(&b.state, &error) < 0)
 		fail(error.text, 0);
 	add_people(&b);

@@ -19,13 +19,11 @@
  * STATE_DIRECTORY is to be on a real disk.
  */
 #include <poll.h>
-#include <stdbool.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 
 #include "bare_db.h"
 #include "child.h"
 #include "lib/store_inbox.h"
+#include "race.h"
 #include "rounds.h"
 
 #define ROUNDS_MOST 100
@@ -43,18 +41,11 @@
 #define SEND_ONE "send bob " BARE_TEXT "\r\n"
 #define SEND_ALL "send * " BARE_TEXT "\r\n"
 
-/* Shared by a round's processes. */
-struct round {
-	_Atomic bool go;
-	_Atomic bool stop;
-	_Atomic uint64_t ready;
-	_Atomic uint64_t sent;
-};
-
 struct bench {
 	struct state state;
 	const char *handler;
-	struct round *round;
+	struct race *race;
+	const char *command; /* what its runners say; NULL: the bare INSERT */
 	uint64_t rounds;
 	int64_t bob;
 };
@@ -112,56 +103,37 @@ static void leave(const struct client_of *c)
 
 /* --- send ------------------------------------------------------------- */
 
-/* By command, or by the bare INSERT if there is none. */
-static int sender(const struct bench *b, const char *command)
+static void sender(void *arg)
 {
+	const struct bench *b = arg;
 	struct client_of c = {.fd = -1};
 	struct bare bare;
 	uint64_t n = 0;
 
-	if (command)
+	if (b->command)
 		c = enter(b, "ann");
 	else
 		bare_init(&bare, &b->state);
-	b->round->ready++;
-	while (!b->round->go)
-		(void)usleep(100);
-	for (; !b->round->stop; n++) {
-		if (command)
-			(void)say(&c, command);
+	race_start(b->race);
+	for (; !b->race->stop; n++) {
+		if (b->command)
+			(void)say(&c, b->command);
 		else
 			bare_send(&bare, b->bob);
 	}
-	b->round->sent += n;
-	if (command)
+	b->race->done += n;
+	if (b->command)
 		leave(&c);
-	return 0;
 }
 
 /* Messages a second. */
-static double run(const struct bench *b, const char *command, int processes)
+static double run(struct bench *b, const char *command, int processes)
 {
-	int status, bad = 0;
-	double start;
-
-	*b->round = (struct round){0};
-	for (int i = 0; i < processes; i++)
-		if (fork() == 0)
-			_exit(sender(b, command));
-	while (b->round->ready < (uint64_t)processes)
-		(void)usleep(1000);
-	start = now_us();
-	b->round->go = true;
-	(void)usleep(ROUND_MS * 1000);
-	b->round->stop = true;
-	while (wait(&status) > 0)
-		bad |= status;
-	if (bad)
-		exit(1);
-	return (double)b->round->sent * 1e6 / (now_us() - start);
+	b->command = command;
+	return race_run(b->race, processes, ROUND_MS, sender, b);
 }
 
-static void bench_send(const struct bench *b, int processes)
+static void bench_send(struct bench *b, int processes)
 {
 	double ratio[ROUNDS_MOST] = {0}, door, bare;
 
@@ -293,10 +265,7 @@ int main(int argc, char **argv)
 	}
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	b.handler = argv[optind];
-	b.round = mmap(NULL, sizeof *b.round, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (b.round == MAP_FAILED)
-		fail("mmap", errno);
+	b.race = shared(sizeof *b.race);
 	if (state_open(&b.state, &error) < 0)
 		fail(error.text, 0);
 	register_both(&b);
