@@ -121,7 +121,7 @@ endef
 $(foreach f,$(FRONTS),$(eval $(call front,$f)))
 
 define client
-$(BUILD)/bin/$1: $(call parts,clients/$1) $(WIRE) $(LIB)
+$(BUILD)/bin/$1: $(call parts,clients/$1) $(BUILD)/clients/say.o $(WIRE) $(LIB)
 	@mkdir -p $$(@D)
 	$$(link) $$(LIBS) $$(LIBS_clients_$1)
 endef

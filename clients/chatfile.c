@@ -41,39 +41,7 @@ struct options {
 
 /* --- talking -------------------------------------------------------------- */
 
-static bool shown; /* a progress line stands on the terminal */
-
-static void clear_line(void)
-{
-	if (shown)
-		(void)fputs("\r\033[K", stderr);
-	shown = false;
-}
-
-void say(const char *format, ...)
-{
-	va_list args;
-
-	clear_line();
-	va_start(args, format);
-	(void)fputs("chatfile: ", stderr);
-	(void)vfprintf(stderr, format, args);
-	(void)fputc('\n', stderr);
-	va_end(args);
-}
-
-void show(const char *format, ...)
-{
-	va_list args;
-
-	if (!isatty(STDERR_FILENO))
-		return;
-	clear_line();
-	va_start(args, format);
-	shown = vfprintf(stderr, format, args) > 0;
-	va_end(args);
-	(void)fflush(stderr);
-}
+const char say_name[] = "chatfile";
 
 static const char help[] =
     "usage: chatfile [-fn] [-u USER] [--resync] URL-or-FILE\n"
@@ -313,7 +281,7 @@ static int run(struct sync *s, const struct options *o)
 		out = first_anew(s);
 	if (out == OUT_DONE)
 		out = o->follow ? follow(s) : sync_run(s);
-	show("%s", "");
+	progress_end();
 	if (out != OUT_DONE)
 		say("%s", s->why);
 	return exit_status(out);

@@ -22,6 +22,7 @@
 #include <sys/types.h>
 
 #include "lib/limits.h"
+#include "say.h"
 
 #define HASH_BYTES 32
 #define KEY_CHARS 32 /* an Idempotency-Key of ours: 16 random bytes in hex */
@@ -308,11 +309,6 @@ enum outcome first_anew(struct sync *);
 enum outcome follow(struct sync *);
 
 /* --- chatfile.c ----------------------------------------------------------- */
-
-/* "chatfile: ..." on stderr. */
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The progress line of a terminal, replaced by the next; none in a pipe. */
-void show(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Says it and ends. */
 void die(int status, const char *format, ...)

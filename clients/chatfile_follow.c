@@ -150,7 +150,7 @@ static void show_waiting(const struct follower *f)
 
 	if (localtime_r(&now, &tm))
 		(void)strftime(text, sizeof text, "%H:%M:%S", &tm);
-	show("%s: up to date at %s%s", f->s->room, text,
+	progress("%s: up to date at %s%s", f->s->room, text,
 	    f->s->hold ? ", with unsent text" : ", waiting");
 }
 
@@ -215,7 +215,7 @@ static enum outcome back_off(struct follower *f)
 	if (ms > BACKOFF_MAX_MS)
 		ms = BACKOFF_MAX_MS;
 	ms = ms / 2 + (int)randombytes_uniform((uint32_t)ms / 2);
-	show("%s: offline, again in %d s", f->s->room, ms / 1000 + 1);
+	progress("%s: offline, again in %d s", f->s->room, ms / 1000 + 1);
 	return pause_for(f, ms, false);
 }
 
@@ -285,6 +285,6 @@ enum outcome follow(struct sync *s)
 	http_wake(s->http, -1, -1);
 	(void)close(f.signals);
 	(void)close(f.files);
-	show("%s", "");
+	progress_end();
 	return o == OUT_STOPPED ? OUT_DONE : o;
 }

@@ -59,10 +59,10 @@ static void show_progress(struct http *h, const struct bytes *body)
 	(void)curl_easy_getinfo(
 	    h->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &whole);
 	if (whole > 0)
-		show("%s: %.1f of %.1f MB", h->name, (double)body->len / 1e6,
-		    (double)whole / 1e6);
+		progress("%s: %.1f of %.1f MB", h->name,
+		    (double)body->len / 1e6, (double)whole / 1e6);
 	else
-		show("%s: %.1f MB", h->name, (double)body->len / 1e6);
+		progress("%s: %.1f MB", h->name, (double)body->len / 1e6);
 }
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)

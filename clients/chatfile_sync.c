@@ -92,9 +92,9 @@ enum outcome sync_lock(struct sync *s)
 	    &s->local, s->make, clock_in(patience < 0 ? 500 : patience));
 
 	if (r == -EBUSY && patience < 0) {
-		show("%s: waiting for another chatfile to end", s->room);
+		progress("%s: waiting for another chatfile to end", s->room);
 		r = local_lock(&s->local, s->make, CLOCK_NEVER);
-		show("%s", "");
+		progress_end();
 	}
 	if (r == -EBUSY)
 		return OUT_AGAIN;
@@ -148,7 +148,8 @@ enum outcome sync_exchange(
 		    tries >= BUSY_TRIES || pause > BUSY_MAX_S)
 			break;
 		a->body.len = a->skip;
-		show("%s: the server is busy, again in %ld s", s->room, pause);
+		progress(
+		    "%s: the server is busy, again in %ld s", s->room, pause);
 		if (http_pause(s->http, (int)pause * 1000) == HTTP_SIGNALLED)
 			return sync_fail(s, OUT_STOPPED, "stopped");
 	}

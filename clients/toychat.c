@@ -32,6 +32,8 @@
 #include "lib/parse.h"
 #include "lib/settings.h"
 
+const char say_name[] = "toychat";
+
 static const char help[] =
     "usage: toychat [-f] [-s PATH | -H HOST -p PORT]\n"
     "\n"

@@ -32,6 +32,7 @@
 #include "handlers/toychat_wire.h"
 #include "lib/io.h"
 #include "lib/limits.h"
+#include "say.h"
 
 #define EXIT_ERROR 1
 #define EXIT_USAGE 100
@@ -231,8 +232,6 @@ void show_inbox(const struct inbox *);
 /* A line about how far a transfer is, on stderr if that is a terminal; NULL
  * removes it. Now and then only, whenever called. */
 void show_progress(const char *name, uint64_t done, uint64_t of);
-/* "toychat: ..." on stderr. */
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Ends if stdout is gone or full. */
 void show_flush(void);
 

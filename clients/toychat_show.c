@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,27 +13,6 @@
 #define PIECE 4096
 #define PROGRESS_MS 100
 #define PROGRESS_BYTES (1024 * 1024)
-
-static bool shown; /* a progress line stands on the terminal */
-
-static void clear_line(void)
-{
-	if (shown)
-		(void)fputs("\r\033[K", stderr);
-	shown = false;
-}
-
-void say(const char *format, ...)
-{
-	va_list args;
-
-	clear_line();
-	va_start(args, format);
-	(void)fputs("toychat: ", stderr);
-	(void)vfprintf(stderr, format, args);
-	(void)fputc('\n', stderr);
-	va_end(args);
-}
 
 void show_flush(void)
 {
@@ -86,7 +64,7 @@ void show_text(const char *text, size_t len)
 
 void show_raw(const struct toychat_command *reply)
 {
-	clear_line();
+	progress_end();
 	show_with(reply->word.data, reply->word.len, "\\n");
 	show_with(reply->tail.data, reply->tail.len, "\\n");
 	(void)putchar('\n');
@@ -187,8 +165,7 @@ void show_progress(const char *name, uint64_t done, uint64_t of)
 	size_t n;
 
 	if (!name) {
-		clear_line();
-		(void)fflush(stderr);
+		progress_end();
 		next = 0;
 		return;
 	}
@@ -205,8 +182,6 @@ void show_progress(const char *name, uint64_t done, uint64_t of)
 	clean[text_clean(clean, name, n)] = '\0';
 	put_size(a, sizeof a, done);
 	put_size(b, sizeof b, of);
-	clear_line();
-	shown = fprintf(stderr, "%s  %s of %s  %.0f%%", clean, a, b,
-		    of ? 100.0 * (double)done / (double)of : 100) > 0;
-	(void)fflush(stderr);
+	progress("%s  %s of %s  %.0f%%", clean, a, b,
+	    of ? 100.0 * (double)done / (double)of : 100);
 }
