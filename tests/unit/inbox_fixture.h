@@ -61,6 +61,19 @@ static inline void people_free(struct people *p)
 	free(p);
 }
 
+/* cmocka's set-up and teardown of a test with people as its state. */
+static inline int people_make(void **state)
+{
+	*state = people_new();
+	return 0;
+}
+
+static inline int people_unmake(void **state)
+{
+	people_free(*state);
+	return 0;
+}
+
 static inline int send_text(
     struct people *p, int64_t from, const char *to, const char *text)
 {

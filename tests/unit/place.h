@@ -1,6 +1,6 @@
 /*
- * A state of one's own in a temporary directory, for tests of what lies on
- * disk; include after cmocka.h.
+ * A state of one's own in a temporary directory, in memory where there is
+ * /dev/shm; include after cmocka.h.
  *
  *	struct place p;
  *	place_init(&p);          STATE_DIRECTORY and RUNTIME_DIRECTORY are set
@@ -36,7 +36,8 @@ static inline void place_init(struct place *p)
 {
 	char sub[96];
 
-	(void)snprintf(p->path, sizeof p->path, "/tmp/parlance-test-XXXXXX");
+	(void)snprintf(p->path, sizeof p->path, "%s/parlance-test-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(p->path));
 	(void)snprintf(sub, sizeof sub, "%s/state", p->path);
 	(void)setenv("STATE_DIRECTORY", sub, 1);
@@ -58,6 +59,24 @@ static inline void place_release(struct place *p)
 {
 	state_close(&p->state);
 	(void)nftw(p->path, place_remove, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* cmocka's set-up and teardown of a test with a place as its state. */
+static inline int place_make(void **state)
+{
+	struct place *p = malloc(sizeof *p);
+
+	assert_non_null(p);
+	place_init(p);
+	*state = p;
+	return 0;
+}
+
+static inline int place_unmake(void **state)
+{
+	place_release(*state);
+	free(*state);
+	return 0;
 }
 
 /* Runs f in a child process each, all at once; returns how many exited with

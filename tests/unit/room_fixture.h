@@ -1,6 +1,6 @@
 /*
- * A state of its own for a test of rooms, in memory where there is /dev/shm,
- * and short words for what tests do with a room called "lobby".
+ * A state of its own for a test of rooms, and short words for what tests do
+ * with a room called "lobby".
  */
 #ifndef ROOM_FIXTURE_H
 #define ROOM_FIXTURE_H
@@ -18,15 +18,14 @@
 #include <cmocka.h>
 
 #include "lib/room.h"
-#include "lib/state.h"
+#include "place.h"
 
 #define ROOM "lobby"
 #define NOW "1795183387" /* 2026-11-20T14:03:07Z */
 #define FOOTER "\\alice @ 2026-11-20T14:03:07Z test\n"
 
 struct fixture {
-	char dir[64];
-	struct state state;
+	struct place place;
 	struct rooms rooms;
 	unsigned notices;
 	char lost[128]; /* the last notice's */
@@ -48,20 +47,11 @@ static void fixture_notice(
 static int fixture_new(struct fixture **ret)
 {
 	struct fixture *f = calloc(1, sizeof *f);
-	char path[128];
-	struct state_error error;
 
 	assert_non_null(f);
-	(void)snprintf(f->dir, sizeof f->dir, "%s/parlance-test-XXXXXX",
-	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	assert_non_null(mkdtemp(f->dir));
-	(void)snprintf(path, sizeof path, "%s/state", f->dir);
-	(void)setenv("STATE_DIRECTORY", path, 1);
-	(void)snprintf(path, sizeof path, "%s/run", f->dir);
-	(void)setenv("RUNTIME_DIRECTORY", path, 1);
 	(void)setenv("PARLANCE_NOW", NOW, 1);
-	assert_int_equal(state_open(&f->state, &error), 0);
-	assert_int_equal(rooms_open(&f->rooms, &f->state), 0);
+	place_init(&f->place);
+	assert_int_equal(rooms_open(&f->rooms, &f->place.state), 0);
 	f->rooms.notice = fixture_notice;
 	f->rooms.notice_arg = f;
 	*ret = f;
@@ -70,12 +60,8 @@ static int fixture_new(struct fixture **ret)
 
 static void fixture_free(struct fixture *f)
 {
-	char command[128];
-
 	rooms_close(&f->rooms);
-	state_close(&f->state);
-	(void)snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
-	assert_int_equal(system(command), 0);
+	place_release(&f->place);
 	free(f);
 }
 
@@ -85,7 +71,7 @@ __attribute__((unused)) static const char *path_of(
 {
 	static char path[256];
 
-	(void)snprintf(path, sizeof path, "%s/%s", f->dir, name);
+	(void)snprintf(path, sizeof path, "%s/%s", f->place.path, name);
 	return path;
 }
 

@@ -293,7 +293,7 @@ static void child_serves(struct fixture *f, int out, uint64_t next)
 	if (io_client(&client, out, out) < 0 ||
 	    room_open(&room, &f->rooms, ROOM, strlen(ROOM), ROOM_CREATE) < 0)
 		_exit(9);
-	r = events_serve(&events, &client, &f->state, &room, next);
+	r = events_serve(&events, &client, &f->place.state, &room, next);
 	_exit(r < 0 ? 8 : 0);
 }
 

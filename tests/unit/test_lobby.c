@@ -17,18 +17,6 @@
 
 static struct lobby_message message; /* too large for the stack */
 
-static int make(void **state)
-{
-	*state = people_new();
-	return 0;
-}
-
-static int unmake(void **state)
-{
-	people_free(*state);
-	return 0;
-}
-
 static uint64_t unread(struct people *p, int64_t me)
 {
 	uint64_t count = 4711;
@@ -343,7 +331,7 @@ static void all_of_it_works_in_a_sandbox(void **state)
 	present_close(&present);
 }
 
-#define EACH(f) cmocka_unit_test_setup_teardown(f, make, unmake)
+#define EACH(f) cmocka_unit_test_setup_teardown(f, people_make, people_unmake)
 
 int main(void)
 {

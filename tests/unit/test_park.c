@@ -105,7 +105,7 @@ static void child_takes(int listener, const char *wanted, const char *answer)
 static pid_t start(struct fixture *f, const char *wanted, const char *answer)
 {
 	int listener =
-	    helper_listen(&f->state, PARK_SOCKET, SOCK_SEQPACKET, 0600);
+	    helper_listen(&f->place.state, PARK_SOCKET, SOCK_SEQPACKET, 0600);
 	pid_t pid;
 
 	assert_true(listener >= 0);
@@ -134,7 +134,7 @@ static int hand_over(struct fixture *f, const char *answer, int *ret_end)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	r = park_hand_over(
-	    &f->state, ends[1], "lobby", 7, source_parse("192.0.2.7"));
+	    &f->place.state, ends[1], "lobby", 7, source_parse("192.0.2.7"));
 	expect_well(pid);
 	if (r < 0)
 		assert_int_equal(write(ends[1], "alive", 5), 5);
@@ -185,13 +185,13 @@ static void without_a_gallery_nothing_is_taken(void **state)
 	int fd;
 
 	assert_int_equal(
-	    park_hand_over(&f->state, 1, "lobby", 1, source_parse("")),
+	    park_hand_over(&f->place.state, 1, "lobby", 1, source_parse("")),
 	    -ENOENT);
-	fd = helper_listen(&f->state, PARK_SOCKET, SOCK_SEQPACKET, 0600);
+	fd = helper_listen(&f->place.state, PARK_SOCKET, SOCK_SEQPACKET, 0600);
 	assert_true(fd >= 0);
 	(void)close(fd);
 	assert_int_equal(
-	    park_hand_over(&f->state, 1, "lobby", 1, source_parse("")),
+	    park_hand_over(&f->place.state, 1, "lobby", 1, source_parse("")),
 	    -ECONNREFUSED);
 }
 
@@ -201,10 +201,10 @@ static void a_gallery_that_hangs_costs_the_stream(void **state)
 	struct fixture *f = *state;
 	int ends[2], fd;
 
-	fd = helper_listen(&f->state, PARK_SOCKET, SOCK_SEQPACKET, 0600);
+	fd = helper_listen(&f->place.state, PARK_SOCKET, SOCK_SEQPACKET, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-	assert_int_equal(park_hand_over(&f->state, ends[1], "lobby", 1,
+	assert_int_equal(park_hand_over(&f->place.state, ends[1], "lobby", 1,
 			     source_parse("2001:db8::1")),
 	    0);
 	assert_int_equal(write(ends[1], "x", 1), -1);

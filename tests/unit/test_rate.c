@@ -11,22 +11,10 @@
 #include "lib/rate.h"
 #include "place.h"
 
-static int make(void **state)
-{
-	struct place *p = malloc(sizeof *p);
-
-	assert_non_null(p);
-	place_init(p);
-	*state = p;
-	return 0;
-}
-
 static int unmake(void **state)
 {
 	(void)unsetenv("PARLANCE_NOW");
-	place_release(*state);
-	free(*state);
-	return 0;
+	return place_unmake(state);
 }
 
 static void at(long seconds)
@@ -240,7 +228,7 @@ static void eight_processes_count_together(void **state)
 	    rate_take(&rate, RATE_CREATE, source_parse("::1"), 800, 1), 60);
 }
 
-#define EACH(f) cmocka_unit_test_setup_teardown(f, make, unmake)
+#define EACH(f) cmocka_unit_test_setup_teardown(f, place_make, unmake)
 
 int main(void)
 {

@@ -8,43 +8,18 @@
 
 #include <cmocka.h>
 #include <sqlite3.h>
-#include <sys/syscall.h>
 
 #include "lib/present.h"
 #include "lib/store.h"
 #include "place.h"
+#include "syncs.h"
 
 #define NOBODY 65534
-
-/* SQLite's own syncs come here: how many of the next ones fail. */
-static int failing_syncs;
-
-int fdatasync(int fd)
-{
-	if (failing_syncs > 0) {
-		failing_syncs--;
-		errno = EIO;
-		return -1;
-	}
-	return (int)syscall(SYS_fdatasync, fd);
-}
-
-static int make(void **state)
-{
-	struct place *p = malloc(sizeof *p);
-
-	assert_non_null(p);
-	place_init(p);
-	*state = p;
-	return 0;
-}
 
 static int unmake(void **state)
 {
 	failing_syncs = 0;
-	place_release(*state);
-	free(*state);
-	return 0;
+	return place_unmake(state);
 }
 
 static int add(struct store *s, const char *name)
@@ -540,7 +515,7 @@ static void a_relative_state_directory_works_from_anywhere(void **state)
 	assert_int_equal(place_each(1, from_a_relative_path, *state), 1);
 }
 
-#define EACH(f) cmocka_unit_test_setup_teardown(f, make, unmake)
+#define EACH(f) cmocka_unit_test_setup_teardown(f, place_make, unmake)
 
 int main(void)
 {

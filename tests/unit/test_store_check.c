@@ -26,23 +26,6 @@ static void see(void *arg, enum store_fault fault, const char *key)
 	(void)snprintf(seen->key, sizeof seen->key, "%s", key);
 }
 
-static int make(void **state)
-{
-	struct place *p = calloc(1, sizeof *p);
-
-	assert_non_null(p);
-	place_init(p);
-	*state = p;
-	return 0;
-}
-
-static int unmake(void **state)
-{
-	place_release(*state);
-	free(*state);
-	return 0;
-}
-
 static void add(const struct place *p, const char *name)
 {
 	struct store s;
@@ -177,7 +160,8 @@ static void a_shut_database_is_opened_by_repair_alone(void **state)
 	add(p, "bob");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, place_make, place_unmake)
 
 int main(void)
 {

@@ -9,37 +9,17 @@
 
 #include <cmocka.h>
 #include <sqlite3.h>
-#include <sys/syscall.h>
 
 #include "inbox_fixture.h"
 #include "lib/clock.h"
+#include "syncs.h"
 
 #define NOBODY 65534
-
-/* SQLite's own syncs come here: how many of the next ones fail. */
-static int failing_syncs;
-
-int fdatasync(int fd)
-{
-	if (failing_syncs > 0) {
-		failing_syncs--;
-		errno = EIO;
-		return -1;
-	}
-	return (int)syscall(SYS_fdatasync, fd);
-}
-
-static int make(void **state)
-{
-	*state = people_new();
-	return 0;
-}
 
 static int unmake(void **state)
 {
 	failing_syncs = 0;
-	people_free(*state);
-	return 0;
+	return people_unmake(state);
 }
 
 /* --- sending and taking -------------------------------------------- */
@@ -420,7 +400,7 @@ static void an_inbox_in_a_read_only_state_can_be_read(void **state)
 	assert_int_equal(place_each(1, read_only_as_nobody, &p->place), 1);
 }
 
-#define EACH(f) cmocka_unit_test_setup_teardown(f, make, unmake)
+#define EACH(f) cmocka_unit_test_setup_teardown(f, people_make, unmake)
 
 int main(void)
 {

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 #include <sqlite3.h>
-#include <sys/syscall.h>
 
 #include "inbox_fixture.h"
+#include "syncs.h"
 
 #define NOBODY 65534
 #define BOB 2
@@ -21,18 +21,6 @@ static const char *const steps[] = {
 };
 
 #define STEPS ((int)(sizeof steps / sizeof steps[0]))
-
-static int failing_syncs;
-
-int fdatasync(int fd)
-{
-	if (failing_syncs > 0) {
-		failing_syncs--;
-		errno = EIO;
-		return -1;
-	}
-	return (int)syscall(SYS_fdatasync, fd);
-}
 
 /* A database as the first version left it, with a message for bob. */
 static void make_old(const struct place *p)
@@ -54,21 +42,15 @@ static void make_old(const struct place *p)
 
 static int make(void **state)
 {
-	struct place *p = malloc(sizeof *p);
-
-	assert_non_null(p);
-	place_init(p);
-	make_old(p);
-	*state = p;
+	(void)place_make(state);
+	make_old(*state);
 	return 0;
 }
 
 static int unmake(void **state)
 {
 	failing_syncs = 0;
-	place_release(*state);
-	free(*state);
-	return 0;
+	return place_unmake(state);
 }
 
 /* The one value that a query gives. */
