@@ -5,19 +5,14 @@
 # shellcheck disable=SC2016
 # Each test is a subshell of its own.
 # shellcheck disable=SC2030,SC2031
-bats_load_library bats-support
-bats_load_library bats-assert
-bats_require_minimum_version 1.5.0
+load environment
 
 # A user and group that nobody has.
 OWNER=61234
 
 setup() {
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
-	export HOME=$BATS_TEST_TMPDIR TZ=UTC
-	export PARLANCE_CONF=$BATS_TEST_TMPDIR/parlance.conf
-	: >"$PARLANCE_CONF"
+	environment "$BATS_TEST_TMPDIR"
+	export TZ=UTC
 	cd "$BATS_TEST_TMPDIR" || exit 1
 }
 
@@ -416,7 +411,7 @@ hand_over() { # the host is another user's
 	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR" \
 		"${BATS_TEST_TMPDIR%/*}"
 	chmod 644 "$PARLANCE_CONF"
-	RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run/parlance
+	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run/parlance
 	install -d -m 750 -o "$OWNER" -g "$OWNER" state again
 }
 

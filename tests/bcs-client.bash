@@ -14,11 +14,7 @@ client_setup() {
 
 client_teardown() {
 	terminal_teardown
-	local pid
-	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
+	end "${pids[@]}"
 }
 
 # --- the server that does what it is told ------------------------------------

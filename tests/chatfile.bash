@@ -9,16 +9,15 @@
 #
 # $out: all that the handler said. $code: the (last) reply's status. $head and
 # $body: files with its two parts. $exit: the handler's status. $log: its log.
+load environment
 
 # username:password, with the newline that the spec's example has.
 AUTH='Authorization: Basic dXNlcm5hbWU6cGFzc3dvcmQK'
 chatfile=$BUILD/handlers/chatfile
 
 chatfile_environment() {
-	export STATE_DIRECTORY=$1/state RUNTIME_DIRECTORY=$1/run HOME=$1
+	environment "$1"
 	export PARLANCE_NOW=1795183387 # 2026-11-20T14:03:07Z
-	export PARLANCE_CONF=$1/parlance.conf
-	: >"$PARLANCE_CONF"
 }
 
 # Hashing takes time: once a file. A log-in, too, so that its pair is known.

@@ -4,10 +4,7 @@
 # handler (specs/chatfile.txt and every row of clarifications.md on it).
 # Variables of chatfile.bash; backslashes as they are.
 # shellcheck disable=SC2153,SC2154,SC1003
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
-load chatfile.bash
+load chatfile
 
 setup_file() { chatfile_setup_file; }
 setup() { chatfile_setup; }

@@ -3,15 +3,7 @@
 # shellcheck shell=bash
 # $there is set by the test, $status and $output by run.
 # shellcheck disable=SC2154
-
-# Waits until a command succeeds, at most 15 seconds.
-await() {
-	local until=$((SECONDS + 15))
-	until "$@"; do
-		[ "$SECONDS" -lt "$until" ] || fail "in vain: $*"
-		read -rt 0.02 <> <(:) || true
-	done
-}
+load environment
 
 chatfile() {
 	"$BUILD/bin/chatfile" "$@"

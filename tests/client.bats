@@ -8,34 +8,28 @@
 # shellcheck disable=SC2030,SC2031
 # Called by kill_everywhere.
 # shellcheck disable=SC2317
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
 load client
 
 setup() {
-	export HOME=$BATS_TEST_TMPDIR/home CHATFILE_PASSWORD=secret TZ=UTC
-	unset http_proxy https_proxy all_proxy
+	environment "$BATS_TEST_TMPDIR/home"
+	export CHATFILE_PASSWORD=secret TZ=UTC
 	server=$BATS_TEST_TMPDIR/server
 	there=$server/rooms/lobby.txt
-	mkdir -p "$HOME" "$server" "$BATS_TEST_TMPDIR/alice" \
+	mkdir "$server" "$BATS_TEST_TMPDIR/alice" \
 		"$BATS_TEST_TMPDIR/bob"
 	cd "$BATS_TEST_TMPDIR/alice" || exit 1
-	pids=
+	pids=()
 }
 
 teardown() {
-	for pid in $pids; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
+	end "${pids[@]}"
 }
 
 serve() { # serve [--keys] [--length] [--wait] [--port N]
 	rm -f "$server/port"
 	"$BATS_TEST_DIRNAME/spec_server.py" "$server" "$@" 3>&- &
 	server_pid=$!
-	pids="$pids $server_pid"
+	pids+=("$server_pid")
 	await test -e "$server/port"
 	base=http://127.0.0.1:$(<"$server/port")/rooms/
 	url=${base}lobby.txt
@@ -596,7 +590,7 @@ eve"
 			-e inject=writev:delay_enter=700000:when=1 \
 			"$BUILD/bin/chatfile" lobby.txt 3>&- &
 		pid=$!
-		pids="$pids $pid"
+		pids+=("$pid")
 		await grep -qa '^answer=' .lobby.txt.chatfile
 		echo "last moment$long" >>lobby.txt
 		wait $pid
@@ -753,11 +747,11 @@ eve"
 	plan "run : >$PWD/entered; cat $PWD/gate"
 	chatfile lobby.txt 3>&- &
 	first=$!
-	pids="$pids $first"
+	pids+=("$first")
 	await test -e entered
 	chatfile lobby.txt 3>&- &
 	second=$!
-	pids="$pids $second"
+	pids+=("$second")
 	await grep -q -- '-> FLOCK' /proc/locks
 	echo typed >>lobby.txt
 	echo go >gate
@@ -883,7 +877,7 @@ prepare() {
 follow() {
 	"$BUILD/bin/chatfile" -f "$@" lobby.txt >out 2>&1 3>&- &
 	follower=$!
-	pids="$pids $follower"
+	pids+=("$follower")
 }
 
 is_synced() {

@@ -1,14 +1,11 @@
 #!/usr/bin/env bats
 # What is written agrees with what is there.
-bats_load_library bats-support
-bats_load_library bats-assert
+load environment
 
 cd "$BATS_TEST_DIRNAME/.." || exit 1
 
 setup() {
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
-	export HOME=$BATS_TEST_TMPDIR
+	environment "$BATS_TEST_TMPDIR"
 }
 
 @test "man pages are well formed" {

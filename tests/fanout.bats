@@ -1,100 +1,86 @@
 #!/usr/bin/env bats
 # What fanout does for those who wait (design 6). tests/fanout.py has each
 # scenario happen; a doorbell that is missed is looked for by tests/bin/doorbell.
-
-bats_load_library bats-support
-bats_load_library bats-assert
-
-setup() {
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
-	export HOME=$BATS_TEST_TMPDIR
-	unset NOTIFY_SOCKET WATCHDOG_USEC LISTEN_FDS LISTEN_PID JOURNAL_STREAM
-}
-
-scenario() {
-	run timeout -k 5 $((60 * TEST_SCALE)) python3 -B tests/fanout.py "$1"
-	assert_success
-}
+load scenario
 
 @test "everyone subscribed to a room is rung when a record is added" {
-	scenario doorbells
+	scenario fanout doorbells
 }
 
 @test "a rebuilt or removed index rings, a temporary one does not" {
-	scenario rebuilt
+	scenario fanout rebuilt
 }
 
 @test "a malformed command is answered by an error and the end" {
-	scenario malformed
+	scenario fanout malformed
 }
 
 @test "one who does not read gets a bit a room later and delays nobody" {
-	scenario slow
+	scenario fanout slow
 }
 
 @test "thousands of records ring a few times" {
-	scenario coalesced
+	scenario fanout coalesced
 }
 
 @test "when the kernel drops events everyone is rung and reads the roster" {
-	scenario overflow
+	scenario fanout overflow
 }
 
 @test "a second fanout stands by and takes over, stale socket or not" {
-	scenario stand_by
+	scenario fanout stand_by
 }
 
 @test "subscribers beyond the limit wait for a place and cost no time" {
-	scenario full
+	scenario fanout full
 }
 
 @test "without descriptors fanout goes on serving those it has" {
-	scenario no_descriptors
+	scenario fanout no_descriptors
 }
 
 @test "fanout ends when its folder is taken away, and starts anew" {
-	scenario taken_away
+	scenario fanout taken_away
 }
 
 @test "RUNTIME_DIRECTORY may be longer than a socket's address" {
-	scenario long_path
+	scenario fanout long_path
 }
 
 @test "systemd hears of readiness, life and end, also while standing by" {
-	scenario notifies
+	scenario fanout notifies
 }
 
 @test "fanout takes its socket from systemd" {
-	scenario activated
+	scenario fanout activated
 }
 
 @test "a socket of another kind is refused" {
-	scenario wrong_socket
+	scenario fanout wrong_socket
 }
 
 @test "who comes and goes is told with the lobby's count" {
-	scenario comes_and_goes
+	scenario fanout comes_and_goes
 }
 
 @test "of 200 present those who are killed leave, and nobody else" {
-	scenario killed
+	scenario fanout killed
 }
 
 @test "after a restart fanout knows who is there and tells nothing false" {
-	scenario restarted
+	scenario fanout restarted
 }
 
 @test "a name that changes hands leaves and comes" {
-	scenario grabbed
+	scenario fanout grabbed
 }
 
 @test "no claim of a free name fails while fanout cleans up" {
-	scenario churn
+	scenario fanout churn
 }
 
 @test "of several who want one name each gets it or is told so" {
-	scenario churn_by_many
+	scenario fanout churn_by_many
 }
 
 @test "no doorbell is missed, whoever is killed" {

@@ -4,20 +4,15 @@
 #
 # Each test is a subshell, and so is what it exports:
 # shellcheck disable=SC2030,SC2031
-
-bats_require_minimum_version 1.5.0
+load environment
 
 setup() {
-	bats_load_library bats-support
-	bats_load_library bats-assert
-	export HOME=$BATS_TEST_TMPDIR
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
+	environment "$BATS_TEST_TMPDIR"
 	small=$BATS_TEST_TMPDIR/small
 }
 
 teardown() {
-	[ ! -d "$small" ] || umount "$small"
+	no_disk "$small"
 }
 
 roomctl() {
@@ -26,16 +21,6 @@ roomctl() {
 
 room() {
 	echo "$STATE_DIRECTORY/rooms/$1.txt"
-}
-
-# A file system of SIZE bytes at $small.
-small_disk() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	mkdir "$small"
-	mount -t tmpfs -o "size=$1" tmpfs "$small" || {
-		rmdir "$small"
-		skip "needs mount"
-	}
 }
 
 fill() {
@@ -51,7 +36,7 @@ assert_healthy() {
 # --- no space ------------------------------------------------------------------
 
 @test "a full disk refuses a message, leaves the room alone, and later takes it" {
-	small_disk 1m
+	small_disk "$small" size=1m
 	export STATE_DIRECTORY=$small/state
 	roomctl append r 3 500
 	cp "$(room r)" "$BATS_TEST_TMPDIR/before"
@@ -68,7 +53,7 @@ assert_healthy() {
 }
 
 @test "a full disk refuses a room, and later makes it" {
-	small_disk 1m
+	small_disk "$small" size=1m
 	export STATE_DIRECTORY=$small/state
 	roomctl append other 1
 	fill "$small"
@@ -80,7 +65,7 @@ assert_healthy() {
 }
 
 @test "senders that fill a disk together lose nothing that was acknowledged" {
-	small_disk 1m
+	small_disk "$small" size=1m
 	export STATE_DIRECTORY=$small/state
 	local i pids=()
 	for i in 1 2 3 4; do
@@ -118,7 +103,7 @@ assert_healthy() {
 }
 
 @test "where the index has no space, nothing that was acknowledged is lost" {
-	small_disk 64k
+	small_disk "$small" size=64k
 	export RUNTIME_DIRECTORY=$small/run
 	roomctl append r 3 500
 	roomctl append other 1
@@ -145,10 +130,6 @@ append_unsynced() {
 		-e inject=fdatasync,fsync:error=EIO \
 		"$BUILD/tests/bin/roomctl" append "$1" 1 \
 		2>>"$BATS_TEST_TMPDIR/stderr"
-}
-
-needs_strace() {
-	strace -qq -o /dev/null true || skip "needs strace (ptrace)"
 }
 
 @test "after a failed sync nobody can write, until a repair takes the doubtful text away" {
@@ -366,7 +347,7 @@ assert_posted() {
 }
 
 @test "on a full disk the chatfile door says 507, and later takes the message" {
-	small_disk 2m
+	small_disk "$small" size=2m
 	export STATE_DIRECTORY=$small/state
 	account
 	assert_posted 206 500

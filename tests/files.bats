@@ -3,15 +3,10 @@
 #
 # Each test is a subshell, and so is what it exports:
 # shellcheck disable=SC2030,SC2031
-
-bats_require_minimum_version 1.5.0
+load environment
 
 setup() {
-	bats_load_library bats-support
-	bats_load_library bats-assert
-	export HOME=$BATS_TEST_TMPDIR
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
+	environment "$BATS_TEST_TMPDIR"
 	export PARLANCE_MIN_FREE=0
 	files=$STATE_DIRECTORY/files
 	small=$BATS_TEST_TMPDIR/small
@@ -23,27 +18,17 @@ setup() {
 teardown() {
 	exec 5>&- 6<&-
 	[ -z "${slow:-}" ] || wait "$slow" || true
-	[ ! -d "$small" ] || umount "$small"
+	no_disk "$small"
 }
 
 filesctl() {
 	"$BUILD/tests/bin/filesctl" "$@" 2>>"$BATS_TEST_TMPDIR/stderr"
 }
 
-# A file system of SIZE bytes, for uploads.
-small_disk() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	mkdir "$small"
-	mount -t tmpfs -o "size=$1" tmpfs "$small" || {
-		rmdir "$small"
-		skip "needs mount"
-	}
+small_folder() { # small_folder SIZE: for uploads
+	small_disk "$small" "size=$1"
 	export PARLANCE_FILES=$small
 	files=$small
-}
-
-needs_strace() {
-	strace -qq -o /dev/null true || skip "needs strace (ptrace)"
 }
 
 # traced [ARGUMENT...]: puts the tea, under strace.
@@ -209,7 +194,7 @@ system_calls() {
 # --- no space ------------------------------------------------------------------
 
 @test "a disk that fills up refuses the upload and gives its space back" {
-	small_disk 1m
+	small_folder 1m
 	head -c 990000 /dev/zero >"$small/fill"
 	run -1 filesctl put tea 100000 <"$tea"
 	assert_output ENOSPC # at once
@@ -228,7 +213,7 @@ system_calls() {
 }
 
 @test "PARLANCE_MIN_FREE is left free, whoever else announces what" {
-	small_disk 40m
+	small_folder 40m
 	export PARLANCE_MIN_FREE=10M
 	run -1 filesctl put tea $((31 * 1024 * 1024)) </dev/null
 	assert_output ENOSPC

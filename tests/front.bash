@@ -6,6 +6,7 @@
 #
 #	setup() { front_setup; }    teardown() { front_teardown; }
 #	sample etc/nginx/parlance.conf >conf     ready for this place
+load serve
 
 FRONT=127.0.0.77
 CLIENT=127.0.0.3
@@ -22,9 +23,7 @@ front_setup() {
 }
 
 front_teardown() {
-	local pid
-	for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || :; done
-	wait
+	end "${started[@]}"
 	[ -n "$BATS_TEST_COMPLETED" ] ||
 		head -n 40 "$log" "$in"/*.log
 }

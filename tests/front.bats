@@ -2,12 +2,7 @@
 # The samples in etc/ as they are, but for ports and certificates: nginx, Caddy
 # and stunnel in front of the doors, inetd's way and tcpserver, fail2ban.
 # shellcheck disable=SC2154
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
-
-load serve.bash
-load front.bash
+load front
 
 setup() { front_setup; }
 teardown() { front_teardown; }

@@ -3,11 +3,7 @@
 # Uploads as the web door hands them out: GET /files/NAME.
 # Variables of hchat.bash and chatfile.bash; backslashes as they are.
 # shellcheck disable=SC2030,SC2031,SC2153,SC2154,SC1003,SC2016
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
-load chatfile.bash
-load hchat.bash
+load hchat
 
 setup_file() { chatfile_setup_file; }
 

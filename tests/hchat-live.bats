@@ -4,12 +4,8 @@
 # hchatd, in the foreground and as a daemon.
 # Variables of chatfile.bash and hchat.bash.
 # shellcheck disable=SC2030,SC2031,SC2153,SC2154
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
-load chatfile.bash
-load hchat.bash
-load serve.bash
+load hchat
+load serve
 
 setup_file() { chatfile_setup_file; }
 
@@ -17,8 +13,6 @@ setup() {
 	hchat_setup
 	unset PARLANCE_NOW
 	serve='' daemon=
-	# shellcheck disable=SC2034 # for await
-	exec {tick}<> <(:)
 }
 
 # The daemon is nobody's child here: helpers and all that writes its log end

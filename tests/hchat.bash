@@ -5,6 +5,7 @@
 #
 #	setup_file() { chatfile_setup_file; }    setup() { hchat_setup; }
 #	create 'subject=Tea'; send "$room" 'hello' "$GUEST"; get "/msg/$room/1"
+load chatfile
 
 # A guest's cookie, and what others see of it.
 GUEST='Cookie: hchat=0123456789abcdef'

@@ -4,15 +4,11 @@
 # (specs/hchatd.txt and the rows of clarifications.md on hchat).
 # Variables of hchat.bash and chatfile.bash; backslashes as they are.
 # shellcheck disable=SC2030,SC2031,SC2153,SC2154,SC1003,SC2016
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
-load chatfile.bash
-load hchat.bash
+load hchat
 
 setup_file() { chatfile_setup_file; }
 setup() { hchat_setup; }
-teardown() { [ ! -d "$BATS_TEST_TMPDIR/small" ] || umount "$BATS_TEST_TMPDIR/small"; }
+teardown() { no_disk "$BATS_TEST_TMPDIR/small"; }
 
 # --- rooms ---------------------------------------------------------------------
 
@@ -822,10 +818,8 @@ numbers() { sed -n 's/^id: //p' "$out" | tr '\n' ' '; }
 }
 
 @test "a full disk is 507 for a message and for a new room, and leaves nothing" {
-	[ "$(id -u)" = 0 ] || skip "needs root"
 	small=$BATS_TEST_TMPDIR/small
-	mkdir "$small"
-	mount -t tmpfs -o size=1m tmpfs "$small" || skip "needs mount"
+	small_disk "$small" size=1m
 	export STATE_DIRECTORY=$small
 	rooms=$small/rooms meta=$small/meta
 	send lobby one
@@ -844,7 +838,7 @@ numbers() { sed -n 's/^id: //p' "$out" | tr '\n' ' '; }
 }
 
 @test "who sends when the disk fails to sync is told so, and the room is shut" {
-	command -v strace >/dev/null || skip "needs strace"
+	needs_strace
 	send lobby one
 	printf 'POST /send/lobby HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\ntwo' >"$in"
 	PARLANCE_SANDBOX=off run strace -qq -o "$BATS_TEST_TMPDIR/trace" \
@@ -863,7 +857,7 @@ numbers() { sed -n 's/^id: //p' "$out" | tr '\n' ' '; }
 }
 
 @test "a room whose metadata cannot be synced is not made" {
-	command -v strace >/dev/null || skip "needs strace"
+	needs_strace
 	get /healthz # the key is there from now on
 	printf 'GET /chat_create HTTP/1.1\r\nHost: h\r\n\r\n' >"$in"
 	for n in 1 2; do

@@ -4,10 +4,7 @@
 # (client.py), and curl through chatfiled.
 # Variables of chatfile.bash.
 # shellcheck disable=SC2016,SC2153,SC2154
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
-load chatfile.bash
+load chatfile
 
 setup_file() { chatfile_setup_file; }
 

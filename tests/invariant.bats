@@ -4,36 +4,26 @@
 # suite: slow
 # Called by kill_everywhere.
 # shellcheck disable=SC2317
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
 load client
 
 setup() {
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
-	export HOME=$BATS_TEST_TMPDIR TZ=UTC CHATFILE_PASSWORD='the password'
-	export PARLANCE_CONF=$BATS_TEST_TMPDIR/parlance.conf
-	: >"$PARLANCE_CONF"
-	unset http_proxy https_proxy all_proxy
+	environment "$BATS_TEST_TMPDIR"
+	export TZ=UTC CHATFILE_PASSWORD='the password'
 	there=$STATE_DIRECTORY/rooms/lobby.txt
 	log=$BATS_TEST_TMPDIR/log
-	pids=
+	pids=()
 	cd "$BATS_TEST_TMPDIR" || exit 1
 }
 
 teardown() {
-	for pid in $pids; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
+	end "${pids[@]}"
 }
 
 serve() { # serve [PORT [ADDRESS]]
 	: >"$log"
 	"$BUILD/bin/chatfiled" -a "${2:-127.0.0.1}" -p "${1:-0}" 2>"$log" 3>&- &
 	server=$!
-	pids="$pids $server"
+	pids+=("$server")
 	await grep -q 'event=listening door=chatfile' "$log"
 	port=$(sed -n 's/.*event=listening .*address=[^ ]*:\([0-9]*\).*/\1/p' \
 		"$log" | head -n 1)
@@ -114,7 +104,7 @@ run_clients() { # run_clients N [COMMAND]
 		client "$user" "$n" 3>&- &
 		waiting+=($!)
 	done
-	pids="$pids ${waiting[*]}"
+	pids+=("${waiting[@]}")
 	while [ $# -gt 0 ] && kill -0 "${waiting[@]}" 2>/dev/null; do
 		"$@"
 	done
@@ -171,7 +161,7 @@ prepare() {
 follow() { # follow USER
 	cd "$BATS_TEST_TMPDIR/$1" || exit 1
 	"$BUILD/bin/chatfile" -f lobby.txt >out 2>&1 3>&- &
-	pids="$pids $!"
+	pids+=("$!")
 }
 
 is_synced() {
@@ -221,7 +211,7 @@ has_lines() { # has_lines N TEXT
 			echo "$user types $i" >>"../$user/lobby.txt"
 			[ $((i % 4)) != 0 ] || read -rt 0.01 <> <(:) || true
 		done 3>&- &
-		pids="$pids $!"
+		pids+=("$!")
 	done
 	for ((n = 1; n <= 10; n++)); do
 		for user in alice bob; do

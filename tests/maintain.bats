@@ -1,16 +1,10 @@
 #!/usr/bin/env bats
 # parlance maintain: what a host needs once a day.
 # shellcheck disable=SC2030,SC2031 # each test is a subshell of its own
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
+load environment
 
 setup() {
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
-	export HOME=$BATS_TEST_TMPDIR
-	export PARLANCE_CONF=$BATS_TEST_TMPDIR/parlance.conf
-	: >"$PARLANCE_CONF"
+	environment "$BATS_TEST_TMPDIR"
 	meta=$STATE_DIRECTORY/meta
 }
 

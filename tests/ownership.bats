@@ -2,9 +2,7 @@
 # Root's commands over a host that belongs to another user.
 # Scripts of other shells are quoted:
 # shellcheck disable=SC2016
-bats_load_library bats-support
-bats_load_library bats-assert
-bats_require_minimum_version 1.5.0
+load environment
 
 # A user and group that nobody has.
 OWNER=61234
@@ -15,11 +13,8 @@ setup() {
 	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR" \
 		"${BATS_TEST_TMPDIR%/*}"
 	cp "$BUILD/bin/parlance" "$BATS_TEST_TMPDIR/parlance"
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
+	environment "$BATS_TEST_TMPDIR"
 	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run/parlance
-	export HOME=$BATS_TEST_TMPDIR
-	export PARLANCE_CONF=$BATS_TEST_TMPDIR/parlance.conf
-	: >"$PARLANCE_CONF"
 	chmod 644 "$PARLANCE_CONF"
 }
 

@@ -4,25 +4,17 @@
 # shellcheck disable=SC2016,SC1003
 # Each test is a subshell of its own.
 # shellcheck disable=SC2030,SC2031
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
+load environment
 
 setup() {
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
-	export HOME=$BATS_TEST_TMPDIR TZ=UTC
-	export PARLANCE_CONF=$BATS_TEST_TMPDIR/parlance.conf
-	: >"$PARLANCE_CONF"
+	environment "$BATS_TEST_TMPDIR"
+	export TZ=UTC
 	room=$STATE_DIRECTORY/rooms/lobby.txt
-	pids=
+	pids=()
 }
 
 teardown() {
-	for pid in $pids; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
+	end "${pids[@]}"
 }
 
 parlance() {
@@ -39,15 +31,6 @@ account() {
 
 say() {
 	parlance room say -u alice lobby "$@"
-}
-
-# Waits until a command succeeds, at most 15 seconds.
-await() {
-	local until=$((SECONDS + 15))
-	until "$@"; do
-		[ "$SECONDS" -lt "$until" ] || fail "in vain: $*"
-		read -rt 0.02 <> <(:) || true
-	done
 }
 
 # A history of another chatfile server: text, then footers of its own kind.
@@ -194,12 +177,11 @@ foreign_room() {
 		file.flush()
 		signal.pause()
 	END
-	pids=$!
+	pids=("$!")
 	await test -s "$RUNTIME_DIRECTORY/present/ivan"
 	run -1 account IVAN
 	assert_output --partial 'a guest of that name is connected'
-	kill "$pids"
-	wait "$pids" || true
+	end "${pids[@]}"
 	account IVAN
 }
 
@@ -540,7 +522,7 @@ follow() { # follow ARGUMENTS: tail -f into $BATS_TEST_TMPDIR/out
 	"$BUILD/bin/parlance" room tail -f "$@" >"$BATS_TEST_TMPDIR/out" \
 		2>"$BATS_TEST_TMPDIR/err" 3>&- &
 	follower=$!
-	pids="$pids $follower"
+	pids+=("$follower")
 }
 
 shown() { # shown TEXT: once?
@@ -584,7 +566,7 @@ shown() { # shown TEXT: once?
 	mkfifo "$BATS_TEST_TMPDIR/fifo"
 	"$BUILD/bin/parlance" room tail -f lobby >"$BATS_TEST_TMPDIR/fifo" 3>&- &
 	follower=$!
-	pids="$pids $follower"
+	pids+=("$follower")
 	head -n 1 <"$BATS_TEST_TMPDIR/fifo" >/dev/null
 	gone() {
 		! kill -0 "$follower" 2>/dev/null
@@ -610,7 +592,7 @@ shown() { # shown TEXT: once?
 start_fanout() {
 	"$BUILD/helpers/fanout" 2>>"$BATS_TEST_TMPDIR/fanout.log" 3>&- &
 	fanout=$!
-	pids="$pids $fanout"
+	pids+=("$fanout")
 	await test -S "$RUNTIME_DIRECTORY/fanout.sock"
 }
 

@@ -1,9 +1,8 @@
 # suite: slow
 # A power cut, as root: ext4 on a disk that loses what was not flushed.
+load environment
 
 setup() {
-	bats_load_library bats-support
-	bats_load_library bats-assert
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	[ -c /dev/fuse ] || skip "needs /dev/fuse"
 	[ -c /dev/loop-control ] || skip "needs loop devices"

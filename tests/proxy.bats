@@ -3,11 +3,7 @@
 # every door, from PARLANCE_TRUSTED_PROXIES alone (design 8). tests/proxy.py is
 # the proxy; 127.0.0.1 is trusted, 127.0.0.2 is not.
 # shellcheck disable=SC2034,SC2154
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
-
-load serve.bash
+load serve
 
 LINE='PROXY TCP4 192.0.2.7 192.0.2.1 50122 8888\r\n'
 
@@ -18,9 +14,7 @@ setup() {
 }
 
 teardown() {
-	local pid
-	for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || :; done
-	wait
+	end "${started[@]}"
 	[ -n "$BATS_TEST_COMPLETED" ] || head -n 50 "$log"
 }
 

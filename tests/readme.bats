@@ -2,9 +2,7 @@
 # The README, run: `make run` and then every line of its ```sh blocks, in the
 # order they stand, as a new user would paste them. In a network namespace of
 # its own, where the default ports are free.
-
-bats_load_library bats-support
-bats_load_library bats-assert
+load environment
 
 setup() {
 	root=$(cd "$BATS_TEST_DIRNAME/.." && pwd)

@@ -1,24 +1,17 @@
 # suite: slow
 # Many processes on one room, through room.h: killed, stopped, and with its
 # file edited and replaced under them. tests/bin/room_stress does it.
-
-bats_require_minimum_version 1.5.0
+load environment
 
 setup() {
-	bats_load_library bats-support
-	bats_load_library bats-assert
-	export HOME=$BATS_TEST_TMPDIR
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
+	environment "$BATS_TEST_TMPDIR"
 	# A failed run is repeated with this.
 	export SEED=$RANDOM
 	echo "SEED=$SEED"
 }
 
 teardown() {
-	for dir in "$RUNTIME_DIRECTORY" "$STATE_DIRECTORY"; do
-		! mountpoint -q "$dir" || umount "$dir"
-	done
+	no_disk "$RUNTIME_DIRECTORY" "$STATE_DIRECTORY"
 }
 
 stress() {
@@ -41,9 +34,7 @@ stress() {
 }
 
 @test "where the index cannot grow a message is refused, not half taken" {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	mkdir "$RUNTIME_DIRECTORY"
-	mount -t tmpfs -o size=256k tmpfs "$RUNTIME_DIRECTORY" || skip "needs mount"
+	small_disk "$RUNTIME_DIRECTORY" size=256k
 	roomctl() { "$BUILD/tests/bin/roomctl" "$@"; }
 	roomctl append r 300
 	run -1 dd if=/dev/zero of="$RUNTIME_DIRECTORY/fill" bs=4k status=none

@@ -1,20 +1,14 @@
 # suite: slow
 # make run and make install, as a new user meets them.
 # shellcheck disable=SC2030,SC2031 # each test is a process of its own
-
-bats_require_minimum_version 1.5.0
+load serve
 
 setup() {
-	bats_load_library bats-support
-	bats_load_library bats-assert
-	load serve.bash
 	cd "$BATS_TEST_DIRNAME/.." || return 1
 	unset "${!PARLANCE_@}" STATE_DIRECTORY RUNTIME_DIRECTORY
 	export HOME=$BATS_TEST_TMPDIR VAR=$BATS_TEST_TMPDIR/var
 	log=$BATS_TEST_TMPDIR/log out=$BATS_TEST_TMPDIR/out
 	serve='' started=()
-	# shellcheck disable=SC2034 # for await
-	exec {tick}<> <(:)
 }
 
 # Handlers and helpers run from $BUILD here: by their parent and session.

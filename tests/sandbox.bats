@@ -1,12 +1,9 @@
 # What each program can still do once it is confined: tests/bin/probe tries it
 # under that program's very rules and filter. What is not in a table is refused.
+load environment
 
 setup() {
-	bats_load_library bats-support
-	bats_load_library bats-assert
-	export HOME=$BATS_TEST_TMPDIR
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
+	environment "$BATS_TEST_TMPDIR"
 	[ "${PARLANCE_SANDBOX:-try}" != off ] || skip "PARLANCE_SANDBOX=off"
 	echo password | "$BUILD/bin/parlance" user add alice
 	echo secret >"$STATE_DIRECTORY/key"

@@ -5,14 +5,11 @@
 #	setup() { serve_setup; }    teardown() { serve_teardown; }
 #	serve_start chatfile=127.0.0.1:0     sets $serve (pid) and $log
 #	connect c "$(port_of chatfile)"      descriptor in $c, handler in $hi
+load environment
 
 serve_setup() {
-	export HOME=$BATS_TEST_TMPDIR
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
-	export PARLANCE_CONF=$BATS_TEST_TMPDIR/parlance.conf
-	: >"$PARLANCE_CONF"
-	unset "${!PARLANCE_CONNECTIONS@}" NOTIFY_SOCKET LISTEN_FDS LISTEN_PID
+	environment "$BATS_TEST_TMPDIR"
+	unset "${!PARLANCE_CONNECTIONS@}"
 	tree=$BATS_TEST_TMPDIR/libexec
 	log=$BATS_TEST_TMPDIR/log
 	serve='' started=()
@@ -22,20 +19,6 @@ serve_setup() {
 	ln "$tree/chatfile" "$tree/bcs"
 	ln "$tree/chatfile" "$tree/toychat"
 	ln "$tree/chatfile" "$tree/fanout"
-	# Reading from it waits: a pause that ends with nothing left to kill.
-	exec {tick}<> <(:)
-}
-
-# await COMMAND...: until it succeeds, for at most 15 s.
-await() {
-	local end=$((SECONDS + 15))
-	until "$@"; do
-		if ((SECONDS > end)); then
-			echo "never came true: $*"
-			return 1
-		fi
-		read -rt 0.02 -u "$tick" _ || :
-	done
 }
 
 await_log() { # await_log PATTERN [COUNT]

@@ -3,6 +3,7 @@
 #	terminal_setup    terminal_teardown
 #	shell; types 'ls'; press Enter; await shows '^README'
 # shellcheck shell=bash
+load environment
 
 terminal_setup() {
 	export HOME=$BATS_TEST_TMPDIR LC_ALL=C.UTF-8
@@ -14,16 +15,9 @@ terminal_teardown() {
 	"${terminal[@]}" kill-server 2>/dev/null || true
 }
 
-# Waits until a command succeeds, at most 15 seconds. What a test keeps in the
-# file $got is shown otherwise.
-await() {
-	local until=$((SECONDS + 15))
-	until "$@"; do
-		[ "$SECONDS" -lt "$until" ] || fail "in vain: $*
-$(screen 2>&1)
-$(cat "${got:-/dev/null}" 2>&1)"
-		read -rt 0.02 <> <(:) || true
-	done
+in_vain() { # what await shows: the screen, and what a test keeps in $got
+	screen
+	cat "${got:-/dev/null}"
 }
 
 screen() { # what is on it

@@ -10,12 +10,9 @@ load terminal
 
 client_setup() {
 	terminal_setup
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
-	export PARLANCE_CONF=$BATS_TEST_TMPDIR/parlance.conf
+	environment "$BATS_TEST_TMPDIR"
 	export PARLANCE_MIN_FREE=0 TZ=UTC
 	unset TOYCHAT_TIMEOUT TOYCHAT_INTERVAL
-	: >"$PARLANCE_CONF"
 	cd "$BATS_TEST_TMPDIR" || exit 1
 	mkdir here && cd here || exit 1
 	log=$BATS_TEST_TMPDIR/log got=$BATS_TEST_TMPDIR/got pids=()
@@ -24,11 +21,7 @@ client_setup() {
 
 client_teardown() {
 	terminal_teardown
-	local pid
-	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
+	end "${pids[@]}"
 }
 
 # --- servers -----------------------------------------------------------------

@@ -5,9 +5,6 @@
 # shellcheck disable=SC2030,SC2031,SC2154
 # Some commands are for another shell.
 # shellcheck disable=SC2016
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
 load toychat-client
 
 setup() { client_setup; }

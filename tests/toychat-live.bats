@@ -4,29 +4,11 @@
 # toychat_session.py and toychat_doors.py have each scenario happen, with the
 # clients of tests/toychat.py.
 # shellcheck disable=SC2030,SC2031
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
-load scenario.bash
+load scenario
 
 # The deadlines, which no setting shortens, take a minute: beside all else.
-setup_file() {
-	export deadlines=$BATS_FILE_TMPDIR/deadlines
-	environment "$deadlines"
-	timeout -k 5 120 bash -c \
-		'python3 -B tests/toychat_session.py deadlines && echo passed' \
-		>"$deadlines/out" 2>&1 3>&- &
-	export deadlines_pid=$!
-}
-
-teardown_file() {
-	kill "$deadlines_pid" 2>/dev/null || :
-	wait "$deadlines_pid" || :
-}
-
-needs_strace() {
-	strace -qq -o /dev/null true || skip "needs strace (ptrace)"
-}
+setup_file() { begin toychat_session deadlines; }
+teardown_file() { end_begun; }
 
 # --- messages ----------------------------------------------------------------
 
@@ -93,7 +75,5 @@ needs_strace() {
 # --- deadlines ---------------------------------------------------------------
 
 @test "who is silent, slow or takes nothing is let go in time, who is logged in stays" {
-	tail --pid="$deadlines_pid" -f /dev/null
-	run tail -n 20 "$deadlines/out"
-	assert_output --partial passed
+	begun_passes toychat_session deadlines
 }

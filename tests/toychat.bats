@@ -3,14 +3,11 @@
 # The text door as its users test it: commands piped into the handler
 # (specs/toychat.txt and the toychat rows of clarifications.md).
 # shellcheck disable=SC2030,SC2031
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
+load environment
 
 setup() {
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
-	export HOME=$BATS_TEST_TMPDIR PARLANCE_CONF='' PARLANCE_NOW=1795183387
+	environment "$BATS_TEST_TMPDIR"
+	export PARLANCE_NOW=1795183387
 	data=$BATS_TEST_DIRNAME/data/toychat
 	toychat=$BUILD/handlers/toychat
 	out=$BATS_TEST_TMPDIR/out log=$BATS_TEST_TMPDIR/log

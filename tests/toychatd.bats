@@ -2,12 +2,9 @@
 # toychatd: its options, its two listeners. First with stub handlers in a
 # scratch tree, then with the real one.
 # shellcheck disable=SC2154 # c, hi, answer: set by name, in serve.bash
-bats_require_minimum_version 1.5.0
+load serve
 
 setup() {
-	bats_load_library bats-support
-	bats_load_library bats-assert
-	load serve.bash
 	serve_setup
 	cd "$BATS_TEST_TMPDIR" || return
 	# As in the build tree, bin/ and helpers/ are beside each other.

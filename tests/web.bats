@@ -1,8 +1,6 @@
 # suite: slow
 # The page in real browsers, against the real host (tests/web/run.py).
-
-bats_load_library bats-support
-bats_load_library bats-assert
+load environment
 
 setup_file() {
 	# Debian's, which has selenium, whatever python3 comes first in PATH.
