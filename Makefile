@@ -323,7 +323,7 @@ DEPS_CHECK = bats bats-assert libcmocka-dev clang llvm libclang-rt-14-dev \
 	clang-format cppcheck shellcheck curl netcat-openbsd socat sqlite3 \
 	strace python3 pyflakes3 procps util-linux e2fsprogs libfuse3-dev fuse3 \
 	mandoc tmux iproute2 chromium chromium-driver python3-selenium npm \
-	nginx-light stunnel4 ucspi-tcp openssl debhelper lintian \
+	nginx-light stunnel4 ucspi-tcp openssl debhelper lintian rsync \
 	systemd-container
 DEPS_BENCH = ngircd valgrind
 

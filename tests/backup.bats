@@ -356,6 +356,36 @@ bob'
 	again parlance check
 }
 
+# The example of parlance(1) on the day DAY, with the other machine here.
+nightly() { # nightly DAY
+	sed -n '/^#!\/bin\/sh/,/^\.Ed/p' "$BATS_TEST_DIRNAME/../man/parlance.1" |
+		sed "/^\.Ed/d; s/\\\\e\$/\\\\/; s,/var/backups/parlance,$PWD/here,
+			s,backup:parlance,$PWD/there,
+			s,date +%F,echo $1," >nightly
+	PATH=$BUILD/bin:$PATH run sh nightly
+	assert_success
+}
+
+@test "the example for each night saves, and shares what has not changed" {
+	some_host
+	mkdir here there
+	nightly 2026-11-20
+	parlance room say -u alice lobby more
+	nightly 2026-11-21
+	# What is left out does not keep the rest from being copied.
+	mkdir state/rooms/odd.txt
+	nightly 2026-11-22
+	assert_line --partial 'rooms/odd.txt: not a file'
+	assert_equal "$(stat -c %h there/2026-11-22/files/picture.png)" 3
+	assert_equal "$(stat -c %h there/2026-11-22/rooms/lobby.txt)" 2
+	again parlance restore there/2026-11-22
+	assert_equal "$(again parlance room show lobby | grep -cx more)" 1
+	touch -d '16 days ago' here/2026-11-20
+	nightly 2026-11-23
+	run ls here
+	assert_output $'2026-11-21\n2026-11-22\n2026-11-23'
+}
+
 @test "full disks are told, and neither the host nor the next try suffers" {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	some_host
