@@ -150,7 +150,6 @@ void local_unlock(struct local *);
 /* Does the path name another file by now? 1, 0, -ENOENT, -errno. */
 int local_replaced(const struct local *);
 int local_sync(const struct local *); /* fsync */
-int local_size(const struct local *, uint64_t *ret);
 /* Everything from an offset on, added to *ret. */
 int local_read(const struct local *, uint64_t offset, struct bytes *ret);
 /* The hash of the TAIL_BYTES (or less) before an offset; -ERANGE: too short. */

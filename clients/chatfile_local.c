@@ -94,7 +94,7 @@ int local_sync(const struct local *l)
 	return fsync(l->fd) < 0 ? -errno : 0;
 }
 
-int local_size(const struct local *l, uint64_t *ret)
+static int size_of(const struct local *l, uint64_t *ret)
 {
 	struct stat st;
 
@@ -107,7 +107,7 @@ int local_size(const struct local *l, uint64_t *ret)
 int local_read(const struct local *l, uint64_t offset, struct bytes *ret)
 {
 	uint64_t size;
-	int r = local_size(l, &size);
+	int r = size_of(l, &size);
 
 	if (r == 0 && size < offset)
 		r = -ERANGE;
@@ -200,7 +200,7 @@ int local_last_footer(
 {
 	struct bytes line = {0};
 	uint64_t end = 0, begin = 0;
-	int r = local_size(l, &end);
+	int r = size_of(l, &end);
 
 	if (r == 0)
 		r = last_newline(l, end, &end);

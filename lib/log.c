@@ -14,9 +14,8 @@
 static struct {
 	const char *door;
 	char peer[128];
-	int most;
 	bool journal;
-} self = {.most = LOG_INFO};
+} self;
 
 /* JOURNAL_STREAM is "DEVICE:INODE" of the stream systemd gave us; stderr may
  * have been redirected since (systemd.exec(5)). */
@@ -38,11 +37,6 @@ void log_open(const char *door, const char *peer)
 	self.door = door;
 	(void)snprintf(self.peer, sizeof self.peer, "%s", peer ? peer : "");
 	self.journal = stderr_is_journal();
-}
-
-void log_level(int most)
-{
-	self.most = most;
 }
 
 void log_text(struct log_line *l, const char *key, const char *text, size_t len)
@@ -70,10 +64,6 @@ void log_begin_in(struct log_line *l, char *data, size_t size, int priority,
 {
 	/* Two bytes stay free for the quote and newline of a cut line. */
 	buf_init(&l->buf, data, size - 2);
-	if (priority > self.most) {
-		l->buf.cap = 0;
-		return;
-	}
 	if (self.journal)
 		buf_fmt(&l->buf, "<%d>", priority);
 	if (self.door && !*self.door) {
@@ -93,8 +83,6 @@ void log_begin(struct log_line *l, int priority, const char *event)
 
 void log_end(struct log_line *l)
 {
-	if (!l->buf.cap)
-		return;
 	l->buf.data[l->buf.len] = '\n';
 	(void)!write(STDERR_FILENO, l->buf.data, l->buf.len + 1);
 }

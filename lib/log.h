@@ -33,9 +33,6 @@ struct log_line {
  * "" lines begin with event=: serve speaks of many doors and peers. */
 void log_open(const char *door, const char *peer);
 
-/* Events above this priority (LOG_INFO: LOG_DEBUG) are dropped. */
-void log_level(int most);
-
 /* Begin, any number of fields, end (one write; a failed one is nobody's). */
 void log_begin(struct log_line *, int priority, const char *event);
 

@@ -177,7 +177,9 @@ static int identify(struct room *room)
 	return 0;
 }
 
-int room_attach(struct room *room, bool create)
+/* Opens the file that the path names (with `create`, making it): fd and what
+ * tells it apart. The index is not looked at. 0 or -errno. */
+static int attach(struct room *room, bool create)
 {
 	char file[ROOM_FILE_NAME];
 	int r;
@@ -218,7 +220,7 @@ int room_lock(struct room *room, bool create, uint64_t *ret_size)
 
 	for (;;) {
 		if (room->fd < 0)
-			r = room_attach(room, create);
+			r = attach(room, create);
 		if (r == 0)
 			r = io_flock(room->fd, LOCK_EX, deadline);
 		if (r < 0)
@@ -292,7 +294,7 @@ bool room_is_marked(struct room *room)
 	return false;
 }
 
-void room_mark_failed(const struct room *room)
+static void mark_failed(const struct room *room)
 {
 	int fd = openat(room->rooms->failed, room->name,
 	    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -308,7 +310,7 @@ int room_sync(struct room *room)
 	if (fdatasync(room->fd) == 0)
 		return 0;
 	r = -errno;
-	room_mark_failed(room);
+	mark_failed(room);
 	return r;
 }
 
@@ -329,7 +331,7 @@ static int renew_locked(struct room *room, uint64_t size)
 static int renew(struct room *room)
 {
 	uint64_t size;
-	int r = room_attach(room, false);
+	int r = attach(room, false);
 
 	if (r == 0)
 		r = index_load(room);

@@ -50,9 +50,7 @@ void room_file_name(const char *name, char ret[ROOM_FILE_NAME]);
 int room_init(struct room *, const struct rooms *, const char *name, size_t len,
     enum room_mode);
 
-/* Opens the file that the path names (with `create`, making it): fd and what
- * tells it apart. The index is not looked at. 0 or -errno. */
-int room_attach(struct room *, bool create);
+/* Forgets which file the path named, and closes it. */
 void room_detach(struct room *);
 
 /* Takes the lock of the file that the path names, attached anew if need be,
@@ -69,10 +67,8 @@ int room_truncate(struct room *, uint64_t to, uint64_t from);
 /* room_failed(), but cheap to ask again. */
 bool room_is_marked(struct room *);
 
-/* Marks the room in RUNTIME_DIRECTORY/failed/. */
-void room_mark_failed(const struct room *);
-
-/* fdatasync; marks the room if it fails. 0 or -errno. */
+/* fdatasync; marks the room in RUNTIME_DIRECTORY/failed/ if it fails. 0 or
+ * -errno. */
 int room_sync(struct room *);
 
 /* --- room_scan.c --- */
@@ -125,9 +121,8 @@ struct tail {
 	uint64_t ends[TAIL_ENDS];
 };
 
-void tail_init(struct tail *, uint64_t from);
+/* A record more, where size was. */
 void tail_add(struct tail *, uint64_t entry);
-int tail_found(void *tail, const struct scan_hit *); /* a scan_found */
 
 /* room_lock(), and then makes sure that the index is the file's and that the
  * file ends in a whole record. 0 with the records that are not indexed yet

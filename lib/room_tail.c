@@ -10,7 +10,7 @@
 #define WINDOW 16384
 #define WINDOW_BACK 512
 
-void tail_init(struct tail *tail, uint64_t from)
+static void tail_init(struct tail *tail, uint64_t from)
 {
 	tail->from = tail->size = from;
 	tail->n = 0;
@@ -26,7 +26,8 @@ void tail_add(struct tail *tail, uint64_t entry)
 	tail->ends[tail->n++] = entry;
 }
 
-int tail_found(void *arg, const struct scan_hit *hit)
+/* A scan_found. */
+static int tail_found(void *arg, const struct scan_hit *hit)
 {
 	bool upload = scan_is_upload(hit->text, hit->len);
 

@@ -367,6 +367,7 @@ nightly() { # nightly DAY
 }
 
 @test "the example for each night saves, and shares what has not changed" {
+	command -v rsync >/dev/null || skip "needs rsync"
 	some_host
 	mkdir here there
 	nightly 2026-11-20
