@@ -146,6 +146,16 @@ s.connect('/run/parlance/$helper.sock')"
 	done
 }
 
+@test "sockets: connections share a network in which there is nothing" {
+	run -0 on inside.py hold 2 'for p in $(pgrep -u parlance -x toychat); do
+		readlink /proc/$p/ns/net
+		grep -c : /proc/$p/net/dev
+	done | sort | uniq -c'
+	assert_line --regexp '^ +2 1$'
+	assert_line --regexp '^ +2 net:'
+	refute_line --partial "$(on readlink /proc/1/ns/net)"
+}
+
 @test "sockets: the journal has each line's peer, by -t and by -u" {
 	run -0 on journalctl -t parlance-chatfile -o cat
 	assert_line --regexp 'door=chatfile peer=127\.0\.0\.1:[0-9]+ .*user=alice'
@@ -187,8 +197,8 @@ s.connect('/run/parlance/$helper.sock')"
 
 @test "sockets: nothing acknowledged is lost when they are killed and restarted" {
 	run -0 on inside.py fire \
-		'systemctl kill -s KILL parlance-fanout.service' \
-		'systemctl kill -s KILL parlance-gallery.service' \
+		'systemctl kill -s KILL --kill-who=main parlance-fanout.service' \
+		'systemctl kill -s KILL --kill-who=main parlance-gallery.service' \
 		'pkill -KILL -u parlance -x toychat || :' \
 		'pkill -KILL -u parlance -x hchat || :' \
 		'systemctl daemon-reload' \
@@ -255,7 +265,7 @@ s.connect('/run/parlance/$helper.sock')"
 
 @test "serve: nothing acknowledged is lost when it is killed and restarted" {
 	run -0 on inside.py fire \
-		'systemctl kill -s KILL parlance-fanout.service' \
+		'systemctl kill -s KILL --kill-who=main parlance-fanout.service' \
 		'systemctl kill -s KILL --kill-who=main parlance-serve.service' \
 		'pkill -KILL -u parlance -x toychat || :' \
 		'systemctl reload parlance-serve.service' \
