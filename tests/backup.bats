@@ -483,6 +483,17 @@ not_owners() {
 		2>/dev/null || again parlance check
 }
 
+@test "root is told where a restore makes root's what was another's" {
+	own_host
+	parlance backup saved
+	run --separate-stderr again parlance restore saved
+	assert_success
+	assert_equal "$stderr" ''
+	to=new run --separate-stderr again parlance restore saved
+	assert_success
+	assert_regex "$stderr" "new is root's, saved is not; .* chown -R USER: /"
+}
+
 @test "root restores what only root may read, and all of it is the owner's" {
 	own_host
 	mkdir -m 700 roots

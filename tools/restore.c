@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backup.h"
@@ -302,6 +303,22 @@ static int restore(struct restore *d)
 		     : DONE;
 }
 
+/* Root's by oversight: the backup was another user's, so the doors are, and
+ * where there was no directory it was made for root. */
+static void advise_owner(const struct restore *d)
+{
+	const char *path = d->admin->state.state_path;
+	struct stat from, to;
+
+	if (fstat(d->admin->place, &from) < 0 || fstat(d->root, &to) < 0 ||
+	    to.st_uid != 0 || from.st_uid == 0)
+		return;
+	(void)complain(d->admin, DONE,
+	    "note: %s is root's, %s is not; for doors of another user: "
+	    "chown -R USER: %s",
+	    path, d->path, path);
+}
+
 int host_restore(struct admin *admin, char **operands, int count)
 {
 	struct restore d = {
@@ -314,9 +331,10 @@ int host_restore(struct admin *admin, char **operands, int count)
 	r = check_state(&d);
 	if (r == DONE) {
 		r = restore(&d);
-		if (r == DONE)
+		if (r == DONE) {
 			r = copy_finish(&d.copy, "to", admin->state.state_path);
-		else
+			advise_owner(&d);
+		} else
 			r = copy_complain(&d.copy, FAILED,
 			    "not restored: nobody can use %s until this was "
 			    "run again and succeeds",
