@@ -110,6 +110,9 @@ static int each_key(
 		return r;
 	while (r == 0 && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
 		r = store_column_text(statement, 0, key, sizeof key);
+		/* It becomes a file's name. */
+		if (r >= 0 && (!key[0] || strchr(key, '/')))
+			r = -EBADMSG;
 		if (r >= 0)
 			r = f(arg, key);
 	}

@@ -142,6 +142,19 @@ bob'
 	[ ! -e saved ]
 }
 
+@test "no name in the database makes a file elsewhere, or a terminal's command" {
+	some_host
+	sqlite3 state/db/parlance.db "UPDATE users SET name_key = '../../evil',
+		username = 'b' || char(27) || ']0;b' WHERE username = 'bob'"
+	run -111 parlance backup saved
+	assert_output --partial 'the database: '
+	[ ! -e evil ] && [ ! -e saved/evil ]
+	run -111 parlance check --repair
+	[ ! -e evil ] && [ ! -e state/evil ]
+	run -0 parlance user list
+	assert_output "$(printf 'alice\nb\xef\xbf\xbd]0;b')"
+}
+
 @test "where there is no host nothing is saved, and none is made" {
 	run parlance backup saved
 	assert_failure 1

@@ -25,13 +25,22 @@ static bool is_whole(const struct store_health *h)
 	       (h->repaired || (!h->shut && !h->strays && !h->missing));
 }
 
+/* SQLite's words hold names that stand in the database. */
+static void print_damage(const char *damage)
+{
+	char clean[3 * 256];
+
+	show_slice((struct slice){damage, strlen(damage)}, clean, sizeof clean);
+	(void)printf("database: damaged: %s\n", clean);
+}
+
 /* One line on standard output about the database, one about accounts/. */
 static void print_health(const struct store_health *h)
 {
 	const char *done = h->repaired ? ", repaired" : "";
 
 	if (h->damage[0])
-		(void)printf("database: damaged: %s\n", h->damage);
+		print_damage(h->damage);
 	else if (!h->exists)
 		(void)printf("database: none yet\n");
 	else
