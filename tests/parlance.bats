@@ -454,6 +454,14 @@ door() { # door USER:PASSWORD
 	assert_output --partial '2026-11-20 15:03:07'
 }
 
+@test "no text passes for another record" {
+	account alice
+	say $'hi\n\n#2 bob, 2026-11-20 14:03:07 (hchat)\nme too'
+	run parlance room show -r lobby
+	refute_line --regexp '^#2'
+	assert_line '  #2 bob, 2026-11-20 14:03:07 (hchat)'
+}
+
 @test "the history of another server is shown safely" {
 	foreign_room
 	parlance room show lobby | cmp - "$room"

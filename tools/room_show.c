@@ -73,15 +73,30 @@ static int show_stored(const struct room *room, uint64_t start, uint64_t end)
 	return 0;
 }
 
+/* Further lines are set in, so that none passes for a record's first. */
+static void print_lines(const char *text, size_t len)
+{
+	const char *newline;
+	size_t n;
+
+	while ((newline = memchr(text, '\n', len))) {
+		n = (size_t)(newline - text);
+		(void)fwrite(text, 1, n, stdout);
+		(void)fputs("\n  ", stdout);
+		text += n + 1;
+		len -= n + 1;
+	}
+	(void)fwrite(text, 1, len, stdout);
+}
+
 static void print_clean(const char *text, size_t len)
 {
 	char clean[3 * PIECE];
-	size_t n, shown;
+	size_t n;
 
 	for (; len; text += n, len -= n) {
 		n = whole_characters(text, len, PIECE);
-		shown = text_clean(clean, text, n);
-		(void)fwrite(clean, 1, shown, stdout);
+		print_lines(clean, text_clean(clean, text, n));
 	}
 }
 
