@@ -26,9 +26,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utlist.h>
 
+#include "lib/io.h"
 #include "lib/log.h"
 #include "lib/parse.h"
 #include "serve.h"
@@ -58,7 +60,7 @@ static void write_helper(FILE *f, const struct helper *h)
 		return;
 	(void)fprintf(f, "helper %d %jd %jd %s\n", (int)h->pid,
 	    (intmax_t)h->since, (intmax_t)h->delay, h->name);
-	if (h->with)
+	if (h->with && !strchr(h->with, '\n'))
 		(void)fprintf(f, "with %s %s\n", h->name, h->with);
 }
 
@@ -284,63 +286,58 @@ static const struct line table[] = {{"helpers", read_helpers},
 
 static void read_line(struct serve *s, const struct line *of, char *text)
 {
-	const char *key;
+	const char *key = word(&text);
 
-	text[strcspn(text, "\n")] = '\0';
-	key = word(&text);
 	for (; of->key; of++)
 		if (strcmp(key, of->key) == 0)
 			of->read(s, text);
 }
 
-static void read_lines(struct serve *s, FILE *f, const struct line *of)
+/* Takes no descriptor for it: there may be none left. 0 or -errno. */
+static int read_lines(struct serve *s, int fd, const struct line *of)
 {
-	char *line = NULL;
-	size_t size = 0;
+	struct stat st;
+	char *text, *next;
+	size_t size;
+	int r;
 
-	while (getline(&line, &size, f) >= 0)
-		read_line(s, of, line);
-	free(line);
-	(void)fclose(f);
-}
-
-/* From the beginning, with a descriptor of its own. NULL: errno. */
-static FILE *handover_open(int fd)
-{
-	int copy = dup(fd);
-	FILE *f =
-	    copy < 0 || lseek(copy, 0, SEEK_SET) < 0 ? NULL : fdopen(copy, "r");
-
-	if (!f && copy >= 0)
-		(void)close(copy);
-	return f;
-}
-
-static void read_some(struct serve *s, int fd, const struct line *of)
-{
-	FILE *f = handover_open(fd);
-
-	if (f)
-		read_lines(s, f, of);
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	size = (size_t)st.st_size;
+	text = malloc(size + 1);
+	r = text ? io_pread(fd, text, size, 0) : -ENOMEM;
+	if (r == 0) {
+		text[size] = '\0';
+		for (char *at = text; (next = strchr(at, '\n'));
+		     at = next + 1) {
+			*next = '\0';
+			read_line(s, of, at);
+		}
+	}
+	free(text);
+	return r;
 }
 
 void handover_places(struct serve *s, int fd)
 {
-	read_some(s, fd, places);
+	(void)read_lines(s, fd, places);
 }
 
 void handover_settings(struct serve *s, int fd)
 {
-	read_some(s, fd, settings);
+	int r = read_lines(s, fd, settings);
+
+	if (r < 0)
+		log_event(LOG_ERR, "reload", "error", strerror(-r));
 }
 
 void handover_read(struct serve *s, int fd)
 {
-	FILE *f = lseek(fd, 0, SEEK_SET) < 0 ? NULL : fdopen(fd, "r");
+	int r = read_lines(s, fd, table);
 
-	if (!f)
-		serve_die("reload", NULL, NULL, -errno);
-	read_lines(s, f, table);
+	if (r < 0)
+		serve_die("reload", NULL, NULL, r);
+	(void)close(fd);
 }
 
 /* Its first line: is it for us? */

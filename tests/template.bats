@@ -191,6 +191,24 @@ kill_templates() {
 	serve_stop
 }
 
+@test "a template that was replaced and does not end is killed" {
+	[ "$TEST_SCALE" -gt 1 ] || skip "takes 10 seconds: make check-long"
+	serve_start chatfile=127.0.0.1:0
+	connect c "$(port_of chatfile)"
+	local old
+	old=$(templates)
+	kill -STOP "$old"
+	cp "$tree/chatfile" "$tree/new"
+	mv "$tree/new" "$tree/chatfile"
+	connect d "$(port_of chatfile)"
+	refute template_gone "$old"
+	await_log "event=template door=chatfile pid=$old error=\"does not end\""
+	await gone "$old"
+	ask "$c" hello
+	assert_equal "$answer" hello
+	serve_stop
+}
+
 @test "at a door's limit those whom a template serves count" {
 	PARLANCE_CONNECTIONS=2 serve_start chatfile=127.0.0.1:0
 	connect a "$(port_of chatfile)"
