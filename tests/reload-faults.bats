@@ -278,6 +278,7 @@ descriptors() { find "/proc/$serve/fd" -mindepth 1 -printf '%f\n'; }
 helper_pid() { sed -nE 's/^stub ([0-9]*) parent.*/\1/p' "$log" | tail -1; }
 
 @test "a helper with an older program or older settings is told of until it is anew" {
+	unset PARLANCE_SANDBOX # which would win
 	serve_start chatfile=127.0.0.1:0
 	await_log '^stub'
 	local first
