@@ -147,10 +147,15 @@ s.connect('/run/parlance/$helper.sock')"
 }
 
 @test "sockets: connections share a network in which there is nothing" {
-	run -0 on inside.py hold 2 'for p in $(pgrep -u parlance -x toychat); do
-		readlink /proc/$p/ns/net
-		grep -c : /proc/$p/net/dev
-	done | sort | uniq -c'
+	run -0 on bash -c 'exec {a}<>/dev/tcp/127.0.0.1/8888 \
+			{b}<>/dev/tcp/127.0.0.1/8888
+		for c in $a $b; do
+			printf "nonsense\r\n" >&$c && read -r _ <&$c
+		done
+		for p in $(pgrep -u parlance -x toychat); do
+			readlink /proc/$p/ns/net
+			grep -c : /proc/$p/net/dev
+		done | sort | uniq -c'
 	assert_line --regexp '^ +2 1$'
 	assert_line --regexp '^ +2 net:'
 	refute_line --partial "$(on readlink /proc/1/ns/net)"
