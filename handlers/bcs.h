@@ -139,6 +139,7 @@ struct session {
 	struct {
 		bool begun; /* record `next` is delivered piece by piece */
 		bool line; /* the next piece begins a line */
+	uint64_t contents_end; /* so much, then a download had gone */
 		uint64_t at, end; /* of its body, in the room */
 		size_t from_len; /* in `from` */
 	} piece;
@@ -227,6 +228,9 @@ void bcs_refuse(struct session *, enum bcs_code, const char *format, ...)
 void bcs_trim(struct session *);
 
 /* --- requests: false if it has to wait, and is to be asked again --- */
+/* Before the connection is closed: what was written shall arrive. */
+void bcs_linger(struct session *);
+
 
 bool bcs_register(struct session *, const struct bcs_frame *);
 bool bcs_send(struct session *, const struct bcs_frame *);

@@ -130,7 +130,7 @@ static ssize_t write_contents(struct session *s)
 		    s->download.at, left < CONTENTS ? left : CONTENTS);
 	if (n >= 0) {
 		s->out_total += (uint64_t)n;
-		s->due_end = s->out_total;
+		s->due_end = s->contents_end = s->out_total;
 		s->download.at += (uint64_t)n;
 		s->download.left -= (uint64_t)n;
 		if (s->download.left == 0)
@@ -255,6 +255,16 @@ static void give_back(char *buffer, size_t used, size_t size)
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t from = ((uintptr_t)buffer + used + page - 1) & ~(page - 1);
 	uintptr_t to = ((uintptr_t)buffer + size) & ~(page - 1);
+/* Of a download megabytes may be on their way still, and a status that comes
+ * after we are gone would take them back. */
+void bcs_linger(struct session *s)
+{
+	if (taken_now(s) < s->contents_end)
+		io_linger_taken(&s->start.client);
+	else
+		io_linger(&s->start.client);
+}
+
 
 	if (from < to)
 		(void)madvise((void *)from, to - from, MADV_DONTNEED);

@@ -250,7 +250,7 @@ static void finish(struct session *s)
 	log_number(&line, "delivered", (int64_t)s->delivered);
 	log_end(&line);
 	if (!s->in_ended && !s->out_broken)
-		io_linger(&s->start.client);
+		bcs_linger(s);
 }
 
 int bcs_serve(struct session *s)

@@ -16,8 +16,6 @@
 #include "clock.h"
 #include "limits.h"
 
-#define LINGER_MS 2000
-#define LINGER_BYTES (256 * 1024)
 #define SENDFILE_MAX (1024 * 1024 * 1024)
 
 static volatile sig_atomic_t terminated;
@@ -314,22 +312,6 @@ size_t io_untaken(const struct client *c)
 	if (!c->socket || ioctl(c->out, SIOCOUTQ, &bytes) < 0 || bytes < 0)
 		return 0;
 	return (size_t)bytes;
-}
-
-void io_linger(struct client *c)
-{
-	int64_t deadline = clock_in(LINGER_MS);
-	char drop[4096];
-	size_t dropped = 0;
-	ssize_t n;
-
-	if (!c->socket || shutdown(c->out, SHUT_WR) < 0)
-		return;
-	do {
-		n = io_read(c, drop, sizeof drop, deadline, IO_TERM);
-		if (n > 0)
-			dropped += (size_t)n;
-	} while (n > 0 && dropped < LINGER_BYTES);
 }
 
 ssize_t io_pread_some(int fd, void *buf, size_t len, uint64_t offset)

@@ -88,7 +88,8 @@ ssize_t io_send_file_now(
 size_t io_untaken(const struct client *);
 
 /* Says that no more will come, then reads and drops what the client still
- * sends, for a moment, so that the answer is not lost to a reset. */
+ * sends, for a moment, so that the answer is not lost to a reset; after SIGTERM
+ * only what is there. (lib/io_linger.c) */
 void io_linger(struct client *);
 
 /* pread and pwrite of all of it: 0, -EIO if the file ends before, -errno. */
@@ -101,6 +102,11 @@ int io_pwrite(int fd, const void *, size_t, uint64_t offset);
 int io_copy(int from, int to, uint64_t at, uint64_t len);
 
 /* One pread: bytes, fewer than asked for at the file's end; -errno. */
+/* The same, but first, SIGTERM or not, until the client took all that was
+ * written, as long as it takes something each LIMIT_STALL_MS: for an answer
+ * that is larger than what the kernel may hand on after our end. */
+void io_linger_taken(struct client *);
+
 ssize_t io_pread_some(int fd, void *, size_t, uint64_t offset);
 
 /* Reads a small file whole. Returns its length, or -EFBIG if it is longer

@@ -103,13 +103,14 @@ def roster():
         many = []
         for at in range(0, count, 50):
             many += hub.join(*names(count)[at:at + 50])
-        hub.agree()
+        # Half a million deliveries, of 1,000.
+        hub.agree(PATIENCE * SCALE)
         last = hub.join("last")
         assert last.here == set(names(count))
         hub.agree()
         hub.fence(last)
         hub.leave(*many[:count // 2])
-        hub.agree()
+        hub.agree(PATIENCE * SCALE)
 
 
 def long_roster():
@@ -310,6 +311,20 @@ def handlers_end(s, left):
     return True
 
 
+def held(data, released):
+    """A half of it, then as little as goes for progress until released."""
+    at, moved = len(data) // 2, time.monotonic()
+    yield data[:at]
+    while not released:
+        if time.monotonic() < moved + 1:
+            yield None
+            continue
+        moved = time.monotonic()
+        yield data[at:at + 1]
+        at += 1
+    yield data[at:]
+
+
 def told_to_end():
     """SIGTERM: nothing acknowledged is lost, nothing stored unacknowledged."""
     data = os.urandom(1 << 20) * 4
@@ -319,25 +334,32 @@ def told_to_end():
             hub = s.hub
             many = hub.join(*names(10), ack=at_random(turn, 0.01))
             idle, deaf = hub.join("idle", "deaf", ack=never)
-            up, down = hub.join("up", "down")
+            up = hub.join("up")
+            down = hub.join("down", rcvbuf=16384)
             done = up.sendfile(f"given{turn}", data)
             hub.until(lambda: done.done)
-            up = up.sendfile(f"file{turn}", paced(data, 1.5), size=len(data))
-            down.read_slowly(65536, 0.02)
-            down = down.getfile(f"given{turn}")
+            talked = []
+            up = up.sendfile(f"file{turn}", held(data, talked), size=len(data))
+            down.read_slowly(16384, 1)
+            got = down.getfile(f"given{turn}")
             asked = []
             for c in many:
                 c.talk(remember(asked, c, turn))
-            hub.until(lambda: len(lobby()) > since + 200)
-            assert not up.done and not down.done
+            hub.until(lambda: len(asked) > 200 and
+                      len(lobby()) > since + 200)
+            assert not up.done and not got.done
             hub.closing = True
             s.send(signal.SIGTERM)
+            hub.until(closed(*many, idle, deaf))
+            assert not up.done and not got.done
+            talked.append(True)
+            down.slow = None
             hub.until(closed(*hub.all))
             assert s.process.wait(PATIENCE) == 0
             assert all(c.closed[0] == "end" for c in many), many
             # What was begun was brought to its end.
-            assert up.code == 0 and down.done, (up.code, down.done)
-            assert down.digest == hashlib.sha256(data).hexdigest()
+            assert up.code == 0 and got.done, (up.code, down, got.size, down.file)
+            assert got.digest == hashlib.sha256(data).hexdigest()
             check_stored(many, asked)
             assert lobby()[-1].file == f"file{turn}"
             heard_some(many)
@@ -381,11 +403,19 @@ def leaver(hub, way, s, name):
 
 def leaves_last(way):
     """Nobody speaks after having left, and all that was said is heard."""
+    for _ in range(SCALE):
+        leave_last(way)
+
+
+def leave_last(way):
+    """serve waits longer each time before it starts a fanout again: a few turns
+    with each."""
+    since = len(lobby())
     with Server() as s:
         hub = s.hub
         watchers = [hub.join("w1"), hub.join("w2", ack=at_random(2, 0.005)),
                     hub.join("w3", ack=after(0.001))]
-        for turn in range(4 * SCALE):
+        for turn in range(4):
             how = {"fanout": "hang up", "both": "kill"}.get(way, way)
             gone = [leaver(hub, how, s, f"l{turn}x{i}") for i in range(6)]
             if way in ("fanout", "both"):
@@ -402,7 +432,7 @@ def leaves_last(way):
         handlers_end(s, len(watchers))
         hub.agree()
         hub.fence(watchers[0])
-        heard_all(watchers)
+        heard_all(watchers, since)
         alive(*watchers)
 
 
@@ -470,10 +500,16 @@ def fanout_restarts():
 
 def grabbed():
     """A name that changes hands while fanout is away."""
+    for _ in range(SCALE):
+        grab()
+
+
+def grab():
+    since = len(lobby())
     with Server() as s:
         hub = s.hub
         watchers = hub.join("w1", "w2")
-        for turn in range(2 * SCALE):
+        for turn in range(2):
             name = f"name{turn}"
             old = hub.join(name)
             hub.agree()
@@ -502,7 +538,7 @@ def grabbed():
             hub.agree()
             hub.strict = True
         hub.fence(watchers[0])
-        heard_all(watchers)
+        heard_all(watchers, since)
 
 
 def no_fanout():
