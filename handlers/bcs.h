@@ -309,7 +309,8 @@ bool bcs_roster_next(struct session *);
  * did not wait for fanout, or there is none. False: no memory for his name. */
 bool bcs_roster_speaks(struct session *, const char *name);
 
-/* Takes what fanout said, and looks at the room after each bell. */
-void bcs_news(struct session *);
+/* Takes what fanout said, and looks at the room after each bell; `woken`: there
+ * is something, poll(2) said. */
+void bcs_news(struct session *, bool woken);
 
 #endif

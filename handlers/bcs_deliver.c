@@ -79,6 +79,6 @@ bool bcs_deliver(struct session *s)
 	 * append of our own. */
 	if (!s->rung && s->next > s->room.count)
 		return false;
-	bcs_news(s);
+	bcs_news(s, false);
 	return true;
 }

@@ -173,7 +173,7 @@ static bool take_round(struct session *s, const struct pollfd *fds)
 	if ((fds[IN].revents | fds[OUT].revents) & ~POLLIN)
 		bcs_flush(s);
 	if (fds[LIVE].revents)
-		bcs_news(s);
+		bcs_news(s, true);
 	return heard;
 }
 
@@ -215,7 +215,7 @@ static void wait(struct session *s, bool busy)
 	else if (s->fat && clock_ms() - now >= LIMIT_TRIM_MS)
 		bcs_trim(s);
 	if (listens(s) && clock_left(live_deadline(&s->live)) == 0)
-		bcs_news(s);
+		bcs_news(s, false);
 	if (deaf)
 		forgive(s, now);
 	expire(s, heard || busy);

@@ -331,40 +331,49 @@ static void heed(struct session *s)
 
 /* First the room, then what was said of people, to the last word: who came
  * before a record was written is known before it is delivered. So bells are
- * looked into before what comes after them is taken. */
-static void take(struct session *s)
+ * looked into before what comes after them is taken, and what the room has is
+ * known up to where it was before the last time that the socket was emptied.
+ * What woke us is a bell, most likely, and whichever it is, it was there before
+ * the room is looked at: that is done first, and need not be done after it. */
+static void take(struct session *s, bool woken)
 {
-	uint64_t count;
+	bool presumed = woken && !s->rung && s->next > s->room.count;
+	uint64_t count = s->room.count;
 	int news, taken = 0;
 
+	s->rung |= presumed;
 	do {
 		if (s->rung && s->next > s->room.count)
 			heed(s);
-		count = s->room.count;
+		if (!live_held(&s->live))
+			count = s->room.count;
 		news = live_next(&s->live);
-		if (news & LIVE_LOOK)
+		if (presumed && !(news & LIVE_LOOK))
+			s->unexplained = false;
+		else if (!presumed && news & LIVE_LOOK)
 			s->rung = true;
+		presumed = false;
 		if (news & LIVE_ROSTER)
 			s->stale = true;
 		if (news & LIVE_CHANGE)
 			bcs_roster_change(s);
 		if (++taken == BACKLOG)
 			s->stale = true;
-	} while (news);
+	} while (news && !(news & LIVE_LAST));
 	s->known = count;
 	s->hear_at = clock_in(taken > CALM ? CROWDED_MS : CALM_MS);
 }
 
-void bcs_news(struct session *s)
+void bcs_news(struct session *s, bool woken)
 {
 	uint64_t count = s->room.count;
 
-	take(s);
+	take(s, woken);
 	/* It rang for nothing: the room is another file, perhaps. */
 	if (!s->unexplained || s->state == BCS_JOINING)
 		return;
 	s->unexplained = false;
 	bcs_look(s);
 	if (s->room.count != count)
-		take(s);
+		take(s, false);
 }

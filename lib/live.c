@@ -12,6 +12,10 @@
 #include "helper.h"
 #include "io.h"
 
+_Static_assert(
+    LIVE_PIECE >= sizeof "ok  18446744073709551615" + LIMIT_ROOM_NAME,
+    "what is told of rooms fits, too");
+
 /*
  * state		fd	answered	what deadline means
  * away			-1	false		try to connect, and look
@@ -50,6 +54,7 @@ static void go_away(struct live *l)
 		(void)close(l->fd);
 	l->fd = -1;
 	l->answered = false;
+	l->held.at = l->held.n = 0;
 	for (unsigned i = 0; i < l->attempts && wait < LIMIT_POLL_MS; i++)
 		wait *= 2;
 	if (wait > LIMIT_POLL_MS)
@@ -199,21 +204,67 @@ int64_t live_deadline(const struct live *l)
 	return l->deadline;
 }
 
-static int turn(struct live *l, int enough)
+int live_turn(struct live *l)
 {
-	int news = l->fd >= 0 ? receive(l, enough) : 0;
+	int news = l->fd >= 0 ? receive(l, LIVE_CHANGE) : 0;
 
-	if (!(news & enough) && clock_left(l->deadline) == 0)
+	if (!(news & LIVE_CHANGE) && clock_left(l->deadline) == 0)
 		news |= overdue(l);
 	return news;
 }
 
-int live_turn(struct live *l)
+/* --- one piece of news at a time -------------------------------------- */
+
+bool live_held(const struct live *l)
 {
-	return turn(l, LIVE_CHANGE);
+	return l->held.at < l->held.n;
+}
+
+/* Some at once: a call that finds no more costs as much as one that does. */
+static void take_some(struct live *l)
+{
+	struct mmsghdr m[LIVE_PIECES] = {0};
+	struct iovec iov[LIVE_PIECES];
+	int n;
+
+	for (size_t i = 0; i < LIVE_PIECES; i++) {
+		iov[i] = (struct iovec){l->held.data[i], LIVE_PIECE};
+		m[i].msg_hdr.msg_iov = &iov[i];
+		m[i].msg_hdr.msg_iovlen = 1;
+	}
+	do
+		n = recvmmsg(l->fd, m, LIVE_PIECES, MSG_DONTWAIT, NULL);
+	while (n < 0 && errno == EINTR);
+	l->held.last = n < LIVE_PIECES;
+	l->held.at = l->held.n = 0;
+	if (n < 0 && errno != EAGAIN)
+		go_away(l);
+	for (int i = 0; i < n; i++)
+		l->held.len[l->held.n++] = m[i].msg_len;
+}
+
+/* 0 if it was no news. */
+static int understand_next(struct live *l)
+{
+	size_t i = l->held.at++, len = l->held.len[i];
+	int r = len ? understand(l, l->held.data[i], len) : -EPROTO;
+
+	if (r < 0)
+		go_away(l);
+	return r < 0 ? 0 : r;
 }
 
 int live_next(struct live *l)
 {
-	return turn(l, LIVE_LOOK | LIVE_ROSTER | LIVE_CHANGE);
+	int news = 0;
+
+	do {
+		if (!live_held(l) && l->fd >= 0)
+			take_some(l);
+		while (live_held(l) && !news)
+			news = understand_next(l);
+	} while (!news && l->fd >= 0 && !l->held.last);
+	if (!news && clock_left(l->deadline) == 0)
+		return overdue(l);
+	return news && !live_held(l) && l->held.last ? news | LIVE_LAST : news;
 }

@@ -17,9 +17,9 @@
  * after each (re)subscription that was answered, so read after it, then wait.
  * With presence, LIVE_ROSTER comes beside it.
  *
- * Only read, write, socket, connect and close are called, below the directory
- * that state_open opened: it works in the sandbox. SIGPIPE must be ignored
- * (io_signals).
+ * Only read, recvmmsg, write, socket, connect and close are called, below the
+ *directory that state_open opened: it works in the sandbox. SIGPIPE must be
+ *ignored (io_signals).
  */
 #ifndef LIVE_H
 #define LIVE_H
@@ -41,7 +41,13 @@ enum live_news {
 	LIVE_LOOK = 1, /* look at the room */
 	LIVE_ROSTER = 2, /* compare the roster: changes may have been missed */
 	LIVE_CHANGE = 4, /* a name came or went: see live->change */
+	LIVE_LAST = 8, /* live_next() alone: beside the last piece of news */
 };
+
+/* live_next() takes so many pieces of news at once, of so many bytes: longer
+ * ones are none that we know. */
+#define LIVE_PIECES 4
+#define LIVE_PIECE (1 + LIMIT_NAME + 1 + 20 + 1)
 
 struct live {
 	const struct state *state;
@@ -56,6 +62,12 @@ struct live {
 		uint64_t count; /* the room's records then */
 		char name[LIMIT_NAME + 1];
 	} change;
+	struct { /* what live_next() took and did not return yet */
+		unsigned at, n;
+		bool last; /* there was no more when these were taken */
+		size_t len[LIVE_PIECES];
+		char data[LIVE_PIECES][LIVE_PIECE];
+	} held;
 };
 
 /* Connects and subscribes if it can, waiting for the answer at most a second
@@ -77,7 +89,11 @@ int64_t live_deadline(const struct live *);
 int live_turn(struct live *);
 
 /* The same, one piece of news a call, for those to whom the order of bells
- * and changes matters: 0 if there is no more now. */
+ * and changes matters: 0 if there is no more now. To save asking, the last one
+ * comes with LIVE_LAST where it is known that there was no more, not when it is
+ * returned but when it was taken from the socket: before the first call, or the
+ * first for which live_held() was false. Call until either, before waiting. */
 int live_next(struct live *);
+bool live_held(const struct live *);
 
 #endif

@@ -117,7 +117,8 @@ static const struct {
     {CALL(connect), LIVE},
     {CALL(recvfrom), DOORS | HELPERS | TEMPLATE}, /* PROXY lines */
     {CALL(recvmsg), GALLERY | TEMPLATE},
-    {CALL(sendto), HELPERS | TEMPLATE},
+    {CALL(recvmmsg), BCS}, /* live_next() */
+    {CALL(sendto), BCS | HELPERS | TEMPLATE}, /* send() */
     {CALL(sendmsg), HCHAT | HELPERS}, /* a stream for gallery; sd_notify */
     {CALL(accept4), HELPERS},
     {CALL(shutdown), DOORS | GALLERY},

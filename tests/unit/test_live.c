@@ -207,6 +207,41 @@ static void who_comes_and_goes_is_told_one_by_one(void **state)
 	(void)close(listener);
 }
 
+static void the_last_piece_of_news_is_known_to_be_the_last(void **state)
+{
+	int listener = listening(), child;
+	struct live l;
+
+	(void)state;
+	child = answered(listener, &l, LIVE_ROOM | LIVE_PRESENCE);
+	assert_int_equal(live_next(&l), 0);
+	tell(child, "bell lobby");
+	assert_int_equal(live_next(&l), LIVE_LOOK | LIVE_LAST);
+	tell(child, "+Alice 3");
+	tell(child, "a word of a later version");
+	tell(child, "bell lobby");
+	tell(child, "bell lobby");
+	tell(child, "-Alice 4");
+	assert_false(live_held(&l));
+	assert_int_equal(live_next(&l), LIVE_CHANGE);
+	assert_string_equal(l.change.name, "Alice");
+	assert_true(live_held(&l));
+	assert_int_equal(live_next(&l), LIVE_LOOK);
+	/* Of four pieces none is the last: more may be there. */
+	assert_int_equal(live_next(&l), LIVE_LOOK);
+	assert_false(live_held(&l));
+	assert_int_equal(live_next(&l), LIVE_CHANGE | LIVE_LAST);
+	assert_false(l.change.joined);
+	assert_int_equal(live_next(&l), 0);
+	tell(child, "bell lobby");
+	hang_up(child);
+	assert_int_equal(live_next(&l) & LIVE_LOOK, LIVE_LOOK);
+	assert_int_equal(live_next(&l), 0);
+	assert_false(live_connected(&l));
+	live_release(&l);
+	(void)close(listener);
+}
+
 static void without_fanout_one_looks_once_a_second(void **state)
 {
 	struct live l;
@@ -322,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_doorbell_says_look),
 	    cmocka_unit_test(who_comes_and_goes_is_told_one_by_one),
+	    cmocka_unit_test(the_last_piece_of_news_is_known_to_be_the_last),
 	    cmocka_unit_test(without_fanout_one_looks_once_a_second),
 	    cmocka_unit_test(
 		a_lost_connection_is_made_again_and_then_one_looks),
