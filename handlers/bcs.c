@@ -26,6 +26,7 @@
 
 #include "handlers/rules.h"
 #include "lib/clock.h"
+#include "lib/io.h"
 
 static const char help[] =
     "usage: bcs\n"
@@ -80,6 +81,8 @@ int main(int argc, char **argv)
 	load(s);
 	confine(s);
 	start_client(&s->start, 0, 1);
+	/* Where that cannot be, waiting takes a call more. */
+	(void)io_client_soon(&s->start.client, BCS_SOON_MS);
 	chatlog_again(&s->chatlog);
 	return bcs_serve(s);
 }

@@ -43,6 +43,9 @@
 #define BCS_FROM 1024
 /* Own records that the cursor has not passed. */
 #define BCS_OWN 4096
+/* A status that comes within that time is waited for in one call instead of
+ * two. Whatever else may happen waits so long, a SIGTERM, too. */
+#define BCS_SOON_MS 100
 /* Comings and goings that were not shown yet. */
 #define BCS_CHANGES 256
 /* Sends at once, before PARLANCE_RATE is felt (clarifications). */
@@ -136,10 +139,10 @@ struct session {
 	uint64_t due_end; /* so much is to be taken before a status can come */
 	uint64_t taken; /* so much of that was taken, at the last look */
 	uint64_t proven; /* so much was taken surely */
+	uint64_t contents_end; /* so much, then a download had gone */
 	struct {
 		bool begun; /* record `next` is delivered piece by piece */
 		bool line; /* the next piece begins a line */
-	uint64_t contents_end; /* so much, then a download had gone */
 		uint64_t at, end; /* of its body, in the room */
 		size_t from_len; /* in `from` */
 	} piece;
@@ -192,8 +195,9 @@ void bcs_noted(struct session *, int error);
 
 /* --- bcs_bytes.c --- */
 
-/* Takes what arrived (io_wait said so). */
-void bcs_read(struct session *);
+/* Takes what arrived (io_wait said so), or waits for that BCS_SOON_MS at most.
+ * True: something came, or the end. */
+bool bcs_read(struct session *, bool wait);
 
 /* From now on there is time for the status of a deliver. */
 void bcs_expect(struct session *);
@@ -224,13 +228,13 @@ void bcs_status(struct session *, enum bcs_code, const char *format, ...)
 void bcs_refuse(struct session *, enum bcs_code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Before the connection is closed: what was written shall arrive. */
+void bcs_linger(struct session *);
+
 /* Nothing was to be done for a while: gives memory back. */
 void bcs_trim(struct session *);
 
 /* --- requests: false if it has to wait, and is to be asked again --- */
-/* Before the connection is closed: what was written shall arrive. */
-void bcs_linger(struct session *);
-
 
 bool bcs_register(struct session *, const struct bcs_frame *);
 bool bcs_send(struct session *, const struct bcs_frame *);

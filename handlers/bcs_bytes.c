@@ -14,26 +14,32 @@
 /* More than that in a buffer is given back when nothing happens. */
 #define SMALL 4096
 
-void bcs_read(struct session *s)
+bool bcs_read(struct session *s, bool wait)
 {
+	struct client *client = &s->start.client;
+	char *end;
+	size_t room;
 	ssize_t n;
 
 	memmove(s->in, s->in + s->in_at, s->in_len - s->in_at);
 	s->in_len -= s->in_at;
 	s->in_at = 0;
-	n = io_read_now(
-	    &s->start.client, s->in + s->in_len, sizeof s->in - s->in_len);
+	end = s->in + s->in_len;
+	room = sizeof s->in - s->in_len;
+	n = wait ? io_read_soon(client, end, room)
+		 : io_read_now(client, end, room);
 	if (n == -EAGAIN)
-		return;
+		return false;
 	if (n <= 0) {
 		/* Who is gone by a reset has ended his input, too. */
 		s->in_ended = true;
 		s->out_broken |= n < 0;
-		return;
+		return true;
 	}
 	s->in_len += (size_t)n;
 	s->in_time = clock_ms();
 	s->fat |= s->in_len > SMALL;
+	return true;
 }
 
 bool bcs_flushed(const struct session *s)
@@ -249,12 +255,6 @@ void bcs_refuse(struct session *s, enum bcs_code code, const char *format, ...)
 	bcs_close(s);
 }
 
-/* Whole pages of it, from the first that is not in use on. */
-static void give_back(char *buffer, size_t used, size_t size)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t from = ((uintptr_t)buffer + used + page - 1) & ~(page - 1);
-	uintptr_t to = ((uintptr_t)buffer + size) & ~(page - 1);
 /* Of a download megabytes may be on their way still, and a status that comes
  * after we are gone would take them back. */
 void bcs_linger(struct session *s)
@@ -265,6 +265,12 @@ void bcs_linger(struct session *s)
 		io_linger(&s->start.client);
 }
 
+/* Whole pages of it, from the first that is not in use on. */
+static void give_back(char *buffer, size_t used, size_t size)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)buffer + used + page - 1) & ~(page - 1);
+	uintptr_t to = ((uintptr_t)buffer + size) & ~(page - 1);
 
 	if (from < to)
 		(void)madvise((void *)from, to - from, MADV_DONTNEED);

@@ -169,7 +169,7 @@ static bool take_round(struct session *s, const struct pollfd *fds)
 	bool heard = fds[IN].revents & ~POLLOUT;
 
 	if (heard)
-		bcs_read(s);
+		(void)bcs_read(s, false);
 	if ((fds[IN].revents | fds[OUT].revents) & ~POLLIN)
 		bcs_flush(s);
 	if (fds[LIVE].revents)
@@ -191,6 +191,15 @@ static void forgive(struct session *s, int64_t since)
 	s->in_time = now;
 }
 
+/* Is a status all that can come in the time that bcs_read() waits? */
+static bool is_simple(const struct session *s, const struct pollfd *fds,
+    int64_t now, int64_t until)
+{
+	return s->start.client.blocking && s->outstanding && !s->terminated &&
+	       fds[IN].fd >= 0 && fds[IN].events == POLLIN && fds[OUT].fd < 0 &&
+	       fds[LIVE].fd < 0 && until - now > BCS_SOON_MS;
+}
+
 static void wait(struct session *s, bool busy)
 {
 	struct pollfd fds[FDS];
@@ -205,6 +214,10 @@ static void wait(struct session *s, bool busy)
 	if (s->fat)
 		until = earlier(until, now + LIMIT_TRIM_MS);
 	poll_for(s, live, fds);
+	if (is_simple(s, fds, now, until) && bcs_read(s, true)) {
+		expire(s, true);
+		return;
+	}
 	r = io_wait(fds, FDS, until, s->terminated ? IO_BUSY : IO_TERM);
 	if (r == -EINTR)
 		s->terminated = true;

@@ -58,10 +58,20 @@ bool io_terminated(void)
 				 sigismember(&pending, SIGTERM) == 1);
 }
 
+/* 0 or -errno */
+static int set_nonblocking(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
 int io_client(struct client *c, int in, int out)
 {
 	struct stat st;
-	int flags;
 
 	*c = (struct client){.in = in, .out = out};
 	if (fstat(out, &st) < 0)
@@ -69,10 +79,21 @@ int io_client(struct client *c, int in, int out)
 	if (!S_ISSOCK(st.st_mode))
 		return 0;
 	c->socket = true;
-	flags = fcntl(out, F_GETFL);
-	if (flags < 0 || fcntl(out, F_SETFL, flags | O_NONBLOCK) < 0)
+	return set_nonblocking(out, true);
+}
+
+int io_client_soon(struct client *c, int ms)
+{
+	struct timeval t = {ms / 1000, ms % 1000 * 1000};
+	int r;
+
+	if (!c->socket)
+		return -ENOTSOCK;
+	if (setsockopt(c->in, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) < 0)
 		return -errno;
-	return 0;
+	r = set_nonblocking(c->in, false);
+	c->blocking = r == 0;
+	return r;
 }
 
 static int wait_once(
@@ -106,6 +127,13 @@ static int wait_for(int fd, short events, int64_t deadline, enum io_how how)
 	return io_wait(&p, 1, deadline, how);
 }
 
+/* What is there. */
+static ssize_t read_in(const struct client *c, void *buf, size_t size)
+{
+	return c->blocking ? recv(c->in, buf, size, MSG_DONTWAIT)
+			   : read(c->in, buf, size);
+}
+
 ssize_t io_read(
     struct client *c, void *buf, size_t size, int64_t deadline, enum io_how how)
 {
@@ -116,7 +144,7 @@ ssize_t io_read(
 		r = wait_for(c->in, POLLIN, deadline, how);
 		if (r < 0)
 			return r;
-		n = read(c->in, buf, size);
+		n = read_in(c, buf, size);
 		if (n >= 0)
 			return n;
 		if (errno != EINTR && errno != EAGAIN)
@@ -246,6 +274,16 @@ ssize_t io_read_now(struct client *c, void *buf, size_t size)
 	ssize_t n;
 
 	do
+		n = read_in(c, buf, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t io_read_soon(struct client *c, void *buf, size_t size)
+{
+	ssize_t n;
+
+	do
 		n = read(c->in, buf, size);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
@@ -266,7 +304,8 @@ static ssize_t write_once(struct client *c, const void *buf, size_t len)
 	if (!is_writable(c))
 		return -EAGAIN;
 	do
-		n = write(c->out, buf, chunk(c, len));
+		n = c->blocking ? send(c->out, buf, len, MSG_DONTWAIT)
+				: write(c->out, buf, chunk(c, len));
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }
@@ -293,10 +332,15 @@ ssize_t io_send_file_now(
 	ssize_t n;
 
 	if (c->socket) {
+		if (c->blocking && set_nonblocking(c->out, true) < 0)
+			return -errno;
 		do
 			n = sendfile(c->out, file, &at, most);
 		while (n < 0 && errno == EINTR);
-		return n > 0 ? n : n < 0 ? -errno : -EIO;
+		n = n > 0 ? n : n < 0 ? -errno : -EIO;
+		if (c->blocking)
+			(void)set_nonblocking(c->out, false);
+		return n;
 	}
 	if (!is_writable(c))
 		return -EAGAIN;

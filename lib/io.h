@@ -34,6 +34,7 @@ struct client {
 	int in;
 	int out;
 	bool socket; /* out is a socket: non-blocking, and sendfile works */
+	bool blocking; /* but for io_read_soon(): see io_client_soon() */
 };
 
 /* Ignores SIGPIPE and SIGXFSZ, blocks SIGTERM and notes its arrival. */
@@ -45,6 +46,11 @@ bool io_terminated(void);
 /* Takes up two descriptors, which the caller keeps; makes sockets
  * non-blocking. Returns 0 or -errno. */
 int io_client(struct client *, int in, int out);
+
+/* For a socket, and for who calls io_wait(), io_read() and those below that say
+ * `now` alone: io_read_soon() waits, so long at most. 0 or -errno: it does not.
+ */
+int io_client_soon(struct client *, int ms);
 
 /* Waits as poll(2) does, until the deadline (CLOCK_NEVER: without end).
  * Returns the number of ready descriptors, > 0, or -ETIMEDOUT, or -EINTR
@@ -76,6 +82,10 @@ int io_send_file(struct client *, int file, uint64_t offset, uint64_t len);
 /* Once io_wait said that `in` is readable: 0 is the end of input. */
 ssize_t io_read_now(struct client *, void *, size_t);
 
+/* Waits for it, in one call, as long as io_client_soon() was told; -EAGAIN
+ * then. SIGTERM does not end the wait. */
+ssize_t io_read_soon(struct client *, void *, size_t);
+
 ssize_t io_write_now(struct client *, const void *, size_t);
 
 /* Of a file from offset on, by sendfile(2) to sockets. -EIO if it ends there.
@@ -92,6 +102,11 @@ size_t io_untaken(const struct client *);
  * only what is there. (lib/io_linger.c) */
 void io_linger(struct client *);
 
+/* The same, but first, SIGTERM or not, until the client took all that was
+ * written, as long as it takes something each LIMIT_STALL_MS: for an answer
+ * that is larger than what the kernel may hand on after our end. */
+void io_linger_taken(struct client *);
+
 /* pread and pwrite of all of it: 0, -EIO if the file ends before, -errno. */
 int io_pread(int fd, void *, size_t, uint64_t offset);
 int io_pwrite(int fd, const void *, size_t, uint64_t offset);
@@ -102,11 +117,6 @@ int io_pwrite(int fd, const void *, size_t, uint64_t offset);
 int io_copy(int from, int to, uint64_t at, uint64_t len);
 
 /* One pread: bytes, fewer than asked for at the file's end; -errno. */
-/* The same, but first, SIGTERM or not, until the client took all that was
- * written, as long as it takes something each LIMIT_STALL_MS: for an answer
- * that is larger than what the kernel may hand on after our end. */
-void io_linger_taken(struct client *);
-
 ssize_t io_pread_some(int fd, void *, size_t, uint64_t offset);
 
 /* Reads a small file whole. Returns its length, or -EFBIG if it is longer

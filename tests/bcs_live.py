@@ -339,6 +339,8 @@ def told_to_end():
             done = up.sendfile(f"given{turn}", data)
             hub.until(lambda: done.done)
             talked = []
+            down.ack = never
+            hub.fence(up, among=[down])
             up = up.sendfile(f"file{turn}", held(data, talked), size=len(data))
             down.read_slowly(16384, 1)
             got = down.getfile(f"given{turn}")
@@ -353,12 +355,15 @@ def told_to_end():
             hub.until(closed(*many, idle, deaf))
             assert not up.done and not got.done
             talked.append(True)
-            down.slow = None
+            down.read_slowly(16384, 0.001)
+            # All is written: what comes now must not take it back.
+            hub.until(lambda: down.file and down.file[0] < 300000)
+            down.acknowledge()
             hub.until(closed(*hub.all))
             assert s.process.wait(PATIENCE) == 0
             assert all(c.closed[0] == "end" for c in many), many
             # What was begun was brought to its end.
-            assert up.code == 0 and got.done, (up.code, down, got.size, down.file)
+            assert up.code == 0 and got.done, (up.code, down)
             assert got.digest == hashlib.sha256(data).hexdigest()
             check_stored(many, asked)
             assert lobby()[-1].file == f"file{turn}"
