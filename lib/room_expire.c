@@ -16,8 +16,8 @@
  * A room's metadata in meta/, while nobody has spoken:
  *
  *	ID	the room is there	old -> .ID
- *	.ID	set aside		spoken in after all -> ID; a day old:
- *gone
+ *	.ID	set aside		spoken in after all -> ID
+ *					a day old: gone
  *
  * One may be about to speak who found the room just before it was set aside:
  * so it goes on the second visit only, when that one is long done. A .ID may
@@ -72,13 +72,13 @@ static int finish_aside(const struct expiry *e, const char *aside)
 	int meta = e->rooms->meta;
 	struct stat st;
 
+	if (is_spoken_in(e->rooms, aside + 1))
+		return bring_back(e->rooms, aside + 1);
 	if (fstatat(meta, aside, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	/* Its change time is when it was set aside. */
 	if (st.st_ctime > e->now - DAY_S)
 		return 0;
-	if (is_spoken_in(e->rooms, aside + 1))
-		return bring_back(e->rooms, aside + 1);
 	if (unlinkat(meta, aside, 0) < 0 && errno != ENOENT)
 		return -errno;
 	return 0;

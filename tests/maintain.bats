@@ -45,14 +45,15 @@ at() { # at TIME COMMAND...: as if it were then
 	assert_line 'rooms: 0 removed, in which nobody spoke'
 }
 
-@test "a room whose first message came while it went is back a day later" {
+@test "a room whose first message came while it went is back with the next run" {
 	local room
-	room=$(make_room a 2026-01-01T00:00:00Z)
-	at 2030-02-01 parlance maintain
+	room=$(make_room a "$(date -ud '40 days ago' +%FT%TZ)")
+	parlance maintain
 	assert [ ! -e "$meta/$room" ]
 	echo secret | parlance user add alice
 	parlance room say -u alice "$room" 'just in time'
-	at 2030-02-02T00:00:01 run -0 parlance maintain
+	# The timer spreads its days by an hour.
+	at "23 hours" run -0 parlance maintain
 	assert [ -e "$meta/$room" ]
 }
 
