@@ -341,6 +341,12 @@ s.connect('/run/parlance/$helper.sock')"
 	run -0 mine curl -sm 10 http://127.0.0.1:1234/msg/lobby/1
 	assert_output hello
 	assert_equal "$(on pgrep -c -u tester -x serve)" 1
+	mine sh -c 'mkdir -p ~/.config/parlance &&
+		echo PARLANCE_GUESTS=no >~/.config/parlance/parlance.conf &&
+		systemctl --user reload parlance-serve.service'
+	run -0 mine curl -sm 10 -d message=no -o /dev/null -w '%{http_code}' \
+		http://127.0.0.1:1234/send/lobby
+	assert_output 401
 	mine systemctl --user stop parlance.target
 	on systemctl stop user-manager.service
 }
