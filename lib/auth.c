@@ -142,8 +142,10 @@ static int check_slowly(struct auth *auth, struct source source,
 	return r;
 }
 
+/* As auth_check(), and when it was verified. */
 static int check(struct auth *auth, struct source source,
-    const struct store_user *user, const char *password, size_t len)
+    const struct store_user *user, const char *password, size_t len,
+    int64_t *ret_when)
 {
 	char cached[AUTH_CACHE_NAME] = "";
 
@@ -154,8 +156,10 @@ static int check(struct auth *auth, struct source source,
 	if (!user || user->deleted)
 		return check_slowly(auth, source, NULL, password, len, "");
 	auth_cache_name(auth, user, password, len, cached);
-	if (may_enter(user) && auth_cache_has(auth, cached))
+	*ret_when = auth_cache_has(auth, cached);
+	if (may_enter(user) && *ret_when >= 0)
 		return 1;
+	*ret_when = clock_now();
 	return check_slowly(auth, source, user, password, len, cached);
 }
 
@@ -170,21 +174,42 @@ static void delay(struct auth *auth, struct source source)
 	(void)io_wait(NULL, 0, clock_in(ms), IO_TERM);
 }
 
-int auth_check(struct auth *auth, struct source source, const char *name,
-    size_t name_len, const char *password, size_t password_len,
-    char ret_name[LIMIT_NAME + 1])
+/* 1, 0 or -errno. Whom the database knows as right is seen from then on. */
+static int look_up(struct auth *auth, struct source source, const char *name,
+    size_t name_len, const char *password, size_t len,
+    const struct auth_seen *seen)
 {
 	struct store_user user;
+	int64_t when = 0;
 	int r = name_len <= LIMIT_NAME
 		    ? store_user_find(auth->store, name, name_len, &user)
 		    : -ENOENT;
 
 	if (r == 0)
-		r = check(auth, source, &user, password, password_len);
+		r = check(auth, source, &user, password, len, &when);
 	else if (r == -ENOENT)
-		r = check(auth, source, NULL, password, password_len);
-	if (r == 1 && ret_name)
-		memcpy(ret_name, user.name, sizeof user.name);
+		r = check(auth, source, NULL, password, len, &when);
+	if (r == 1)
+		auth_cache_see(auth, seen, when);
+	return r;
+}
+
+int auth_check(struct auth *auth, struct source source, const char *name,
+    size_t name_len, const char *password, size_t password_len,
+    char ret_name[LIMIT_NAME + 1])
+{
+	struct auth_seen seen;
+	int r = auth_cache_seen(
+	    auth, name, name_len, password, password_len, &seen);
+
+	if (r == 0)
+		r = look_up(auth, source, name, name_len, password,
+		    password_len, &seen);
+	/* Addressing is exact: it is as it was given. */
+	if (r == 1 && ret_name) {
+		memcpy(ret_name, name, name_len);
+		ret_name[name_len] = '\0';
+	}
 	if (r == 0)
 		delay(auth, source);
 	return r;

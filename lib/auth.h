@@ -13,7 +13,11 @@
  * counts from its modification time for LIMIT_AUTH_TTL_S on the clock of
  * clock_now() (whose time it is given where PARLANCE_NOW is set); one from the
  * future does not count. Disabling or deleting an account and changing its
- * password take effect at once, since the account is looked up each time.
+ * password take effect at once, since the account is looked up each time, or
+ * else nothing in the database can have changed since it was: another empty
+ * file, named by user and password, has as its access time a hash of the stamp
+ * (store.h) of the database that the look-up found, and counts as long as the
+ * first. So of those who come again and again few open the database.
  *
  * Locks RUNTIME_DIRECTORY/slots/N (flock) while it hashes, and N.XX, which is
  * its source's, while it waits for that. In a sandbox it

@@ -81,6 +81,20 @@ int store_open(struct store *);
 int store_user_find(
     struct store *, const char *name, size_t len, struct store_user *ret);
 
+/* What changes whenever an account may have: of the database's files what
+ * stat(2) tells, and the head of their index, as bytes to be compared. */
+struct store_stamp {
+	uint64_t files[2][5];
+	unsigned char index[48];
+};
+
+/* Takes the stamp of a database that is not open here. While two stamps are
+ * alike, each look into the database finds what one found that began after the
+ * first of them was taken. 0, or -EAGAIN: there is none to be had, since
+ * the database is open here, is not there, or changed so lately that another
+ * change might leave the same. In a sandbox: READ in db/. */
+int store_stamp(const struct store *, struct store_stamp *ret);
+
 /* Adds an account with a password hash (auth.h) that has read the lobby up to
  * record lobby_seen (room.count after a look: its end; lobby.h); makes its
  * accounts/ entry before the commit. -EEXIST: the name, or one that only

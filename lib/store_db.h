@@ -5,6 +5,7 @@
  *	store.c        statements, errors, transactions
  *	store_open.c   opening, making and migrating the database
  *	store_users.c  accounts
+ *	store_stamp.c  did it change? without opening it
  *	store_inbox.c  inboxes
  *	store_check.c  is all of it sound?
  *	store_backup.c copying it while it is in use

@@ -284,6 +284,41 @@ bare() {
 	the_answer_is 401
 }
 
+# Log-ins until one needs no database any more: some seconds after a change.
+be_seen() {
+	local end=$((SECONDS + 20)) auth=$RUNTIME_DIRECTORY/auth
+	find "$auth" -type f ! -name key -delete
+	until [ "$(find "$auth" -type f ! -name key | wc -l)" = 2 ]; do
+		[ "$SECONDS" -lt "$end" ]
+		get /rooms/
+		the_answer_is 200
+	done
+	get /rooms/
+	the_answer_is 200
+}
+
+@test "who just logged in without the database is out at once all the same" {
+	be_seen
+	"$BUILD/bin/parlance" user disable username
+	get /rooms/
+	the_answer_is 401
+	"$BUILD/bin/parlance" user enable username
+	be_seen
+	python3 - "$STATE_DIRECTORY/db/parlance.db" <<-'EOF'
+	import sqlite3, sys
+	with sqlite3.connect(sys.argv[1]) as db:
+	    db.execute("UPDATE users SET disabled = 1")
+	db.close()
+	EOF
+	get /rooms/
+	the_answer_is 401
+	"$BUILD/bin/parlance" user enable username
+	be_seen
+	echo another | "$BUILD/bin/parlance" user passwd username
+	get /rooms/
+	the_answer_is 401
+}
+
 @test "behind a trusted proxy the log names the client, else nobody is believed" {
 	export REMOTE_ADDR=192.0.2.7 REMOTE_PORT=5
 	get /rooms/ 'X-Forwarded-For: 203.0.113.9'
