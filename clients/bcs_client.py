@@ -401,8 +401,8 @@ def request(line: str) -> Union[Message, str]:
     if word == "/get" and len(rest) in (1, 2):
         return Download(*rest)
     if word in ("/quit", "/help", "/send", "/get"):
-        raise Fault(f"{word}: not so many words (quote names with spaces); "
-                    "see /help")
+        wrong = "not so many words" if rest else "a word is missing"
+        raise Fault(f"{word}: {wrong} (quote names with spaces); see /help")
     raise Fault(f"{word}: no such command; see /help, or say /{word}")
 
 

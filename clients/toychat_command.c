@@ -295,10 +295,14 @@ size_t command_public(const char *line, size_t len)
 	return at;
 }
 
-/* A command that needs more than was typed. */
+/* A command that needs more than was typed: a word, or two. */
 static bool is_short(const struct command *k, const char *rest)
 {
-	if (*rest || !*k->arguments || k->arguments[0] == '[')
+	const char *second = strchr(k->arguments, ' ');
+	bool two = second && second[1] != '[';
+
+	if (!*k->arguments || k->arguments[0] == '[' ||
+	    (*rest && (!two || strchr(rest, ' '))))
 		return false;
 	(void)printf("usage: %s %s\n", k->name, k->arguments);
 	return true;

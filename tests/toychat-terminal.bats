@@ -38,10 +38,14 @@ handler() { pgrep -P "$server" -x toychat; }
 	await last_line 'toychat>'
 	enter 'login  bob  secret'
 	await shows 'error: wrong number of fields|^bob>'
+	enter 'send bob'
+	await shows '^usage: send NAME TEXT'
 	enter 'REGISTER bob secret'
 	await shows '^no such command: REGISTER'
 	press Up
 	await shows '> REGISTER bob$'
+	press Up
+	await shows '> send bob$'
 	press Up
 	await shows '> login  bob$'
 	press Up
