@@ -35,9 +35,17 @@ const char *file_name_fault_says(enum file_name_fault fault)
 		   : "the file's name cannot be used";
 }
 
+/* Those that end a line or turn round what follows: of a name that ends in
+ * "exe" they would show one that ends in "txt". */
+static bool is_misleading(ucs4_t uc)
+{
+	return (uc >= 0x2028 && uc <= 0x202e) || (uc >= 0x2066 && uc <= 0x2069);
+}
+
 static bool may_stand(ucs4_t uc)
 {
-	return uc >= 0x20 && uc != '/' && (uc < 0x7f || uc >= 0xa0);
+	return uc >= 0x20 && uc != '/' && (uc < 0x7f || uc >= 0xa0) &&
+	       !is_misleading(uc);
 }
 
 enum file_name_fault file_name_check(const char *name, size_t len)

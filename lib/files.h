@@ -63,7 +63,8 @@ enum file_name_fault {
 	FILE_NAME_EMPTY,
 	FILE_NAME_TOO_LONG, /* more than LIMIT_FILE_NAME bytes */
 	FILE_NAME_NOT_UTF8,
-	FILE_NAME_CHARACTER, /* a slash or a control character, C1 too */
+	FILE_NAME_CHARACTER, /* a slash or a control character, C1 and those
+				of lines and directions, too */
 	FILE_NAME_DOT, /* begins with a dot; so do "." and ".." */
 };
 

@@ -149,6 +149,10 @@ static void takes_names_that_are_names(void **unused)
 	assert_int_equal(CHECK("a/b"), FILE_NAME_CHARACTER);
 	assert_int_equal(CHECK("/"), FILE_NAME_CHARACTER);
 	assert_int_equal(CHECK("a\0b"), FILE_NAME_CHARACTER);
+	assert_int_equal(CHECK("a\u202etxt.exe"), FILE_NAME_CHARACTER);
+	assert_int_equal(CHECK("a\u2028b"), FILE_NAME_CHARACTER);
+	assert_int_equal(CHECK("a\u2069"), FILE_NAME_CHARACTER);
+	assert_int_equal(CHECK("a\u2027\u202f\u200f"), FILE_NAME_FINE);
 	assert_int_equal(CHECK("a\n"), FILE_NAME_CHARACTER);
 	assert_int_equal(CHECK("\x1f"), FILE_NAME_CHARACTER);
 	assert_int_equal(CHECK("a\x7f"), FILE_NAME_CHARACTER);
