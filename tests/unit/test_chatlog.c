@@ -162,7 +162,6 @@ static void the_longest_message_is_whole(void **unused)
 	finish(&log, fd);
 }
 
-/* The file may not grow over 120 bytes: as a disk that fills up. */
 /* LineMax= of journald.conf(5). */
 static void the_journal_makes_one_line_of_the_longest_message(void **unused)
 {
@@ -184,6 +183,7 @@ static void the_journal_makes_one_line_of_the_longest_message(void **unused)
 	(void)close(ends[1]);
 }
 
+/* The file may not grow over 120 bytes: as a disk that fills up. */
 static void a_full_disk_leaves_no_half_line(void **unused)
 {
 	static const char line[] =
@@ -283,6 +283,8 @@ static void a_borrowed_pipe_holds_nobody_up_either(void **unused)
 	(void)close(log.fd);
 	log.fd = ends[1];
 	log.own = false;
+	/* Two lines, which are shorter on it, would fit to the byte. */
+	assert_int_equal(write(ends[1], big, 100), 100);
 	a_reader_that_stalls_holds_nobody_up(&log, ends[0]);
 	(void)close(ends[0]);
 	(void)close(ends[1]);
