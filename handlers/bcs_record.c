@@ -92,18 +92,14 @@ static void begin_pieces(struct session *s, uint64_t start, uint64_t end)
 /* Does it announce a file by its name? */
 static bool tell_file(struct session *s, const struct footer *footer)
 {
-	char name[3 * LIMIT_FILE_NAME];
-	struct bcs_frame frame = {.type = BCS_FNOTIFY, .first = from(s)};
-	struct slice file;
-	long n = -1;
+	char name[LIMIT_FILE_NAME];
+	size_t n = footer_file(footer, name);
+	struct bcs_frame frame = {.type = BCS_FNOTIFY,
+	    .first = from(s),
+	    .second = (struct slice){name, n}};
 
-	if (footer_value(footer, "file", &file) && file.len <= sizeof name) {
-		memcpy(name, file.data, file.len);
-		n = percent_decode(name, name, file.len);
-	}
-	if (n < 0 || file_name_check(name, (size_t)n) != FILE_NAME_FINE)
+	if (file_name_check(name, n) != FILE_NAME_FINE)
 		return false;
-	frame.second = (struct slice){name, (size_t)n};
 	bcs_put(s, &frame);
 	return true;
 }

@@ -53,18 +53,13 @@ static void put_time(struct http *h, struct slice when)
 /* The upload that it announces, percent-encoded, if it does. */
 static void put_file(struct http *h, const struct footer *footer)
 {
-	char name[3 * LIMIT_FILE_NAME], clean[3 * LIMIT_FILE_NAME];
+	char name[LIMIT_FILE_NAME], clean[3 * LIMIT_FILE_NAME];
 	char out[9 * LIMIT_FILE_NAME];
-	struct slice value;
-	size_t len;
-	long n;
+	size_t len, n = footer_file(footer, name);
 
-	if (!footer_value(footer, "file", &value) || value.len > sizeof name)
+	if (!n)
 		return;
-	n = percent_decode(name, value.data, value.len);
-	if (n <= 0 || n > LIMIT_FILE_NAME)
-		return;
-	len = percent_encode(out, clean, text_clean(clean, name, (size_t)n));
+	len = percent_encode(out, clean, text_clean(clean, name, n));
 	http_field(h, "Chat-File", "%.*s", (int)len, out);
 }
 

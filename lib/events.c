@@ -130,17 +130,13 @@ static bool put_text(struct buf *out, struct slice body)
 
 static void put_file(struct buf *out, const struct footer *footer)
 {
-	char name[3 * LIMIT_FILE_NAME];
-	struct slice value;
-	long n;
+	char name[LIMIT_FILE_NAME];
+	size_t n = footer_file(footer, name);
 
-	if (!footer_value(footer, "file", &value) || value.len > sizeof name)
-		return;
-	n = percent_decode(name, value.data, value.len);
-	if (n <= 0 || n > LIMIT_FILE_NAME)
+	if (!n)
 		return;
 	buf_str(out, ",\"file\":");
-	put_string(out, name, (size_t)n);
+	put_string(out, name, n);
 }
 
 static size_t format(

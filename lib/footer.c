@@ -173,3 +173,18 @@ long percent_decode(char *out, const char *text, size_t len)
 	}
 	return (long)n;
 }
+
+size_t footer_file(const struct footer *footer, char name[LIMIT_FILE_NAME])
+{
+	char decoded[3 * LIMIT_FILE_NAME];
+	struct slice value;
+	long n;
+
+	if (!footer_value(footer, "file", &value) || value.len > sizeof decoded)
+		return 0;
+	n = percent_decode(decoded, value.data, value.len);
+	if (n <= 0 || n > LIMIT_FILE_NAME)
+		return 0;
+	memcpy(name, decoded, (size_t)n);
+	return (size_t)n;
+}

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "limits.h"
+
 /* A piece of a line, not NUL-terminated; never NULL. */
 struct slice {
 	const char *data;
@@ -47,6 +49,10 @@ void footer_parse(struct footer *ret, const char *line, size_t len);
 
 /* The value of a key: true and *ret if it is there (the first counts). */
 bool footer_value(const struct footer *, const char *key, struct slice *ret);
+
+/* The name of the upload that it announces (file=), decoded: 1 to
+ * LIMIT_FILE_NAME bytes, of anything. Their number; 0: it announces none. */
+size_t footer_file(const struct footer *, char ret_name[LIMIT_FILE_NAME]);
 
 /* Writes a footer line with its "\n". Returns its length, or -ENOSPC, or
  * -EINVAL for a field that would be two, or another line, or no footer: an

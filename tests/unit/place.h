@@ -11,6 +11,7 @@
 #define PLACE_H
 
 #include <ftw.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -77,6 +78,14 @@ static inline int place_unmake(void **state)
 	place_release(*state);
 	free(*state);
 	return 0;
+}
+
+/* In a child: becomes somebody whom permissions concern. */
+static inline bool place_as_nobody(void)
+{
+	const unsigned nobody = 65534;
+
+	return geteuid() != 0 || (setgid(nobody) == 0 && setuid(nobody) == 0);
 }
 
 /* Runs f in a child process each, all at once; returns how many exited with

@@ -151,6 +151,37 @@ static void nobody_forges_a_footer_through_a_field(void **state)
 	assert_int_equal(format("a", 253402300800, "d", ""), -EINVAL);
 }
 
+/* In name; 0: none. */
+static size_t file_of(const char *line, char name[LIMIT_FILE_NAME])
+{
+	struct footer f;
+
+	footer_parse(&f, line, strlen(line));
+	return footer_file(&f, name);
+}
+
+static void an_announced_file_has_its_name_or_none(void **state)
+{
+	char name[LIMIT_FILE_NAME], line[LIMIT_FOOTER];
+	const char *head = "\a @ t bcs file=";
+
+	(void)state;
+	assert_int_equal(file_of("\a @ t bcs file=a%20b k=v", name), 3);
+	assert_memory_equal(name, "a b", 3);
+	assert_int_equal(file_of("\a @ t bcs k=v", name), 0);
+	assert_int_equal(file_of("\a @ t bcs file=", name), 0);
+	assert_int_equal(file_of("\a @ t bcs file=%2", name), 0);
+	assert_int_equal(file_of("\a @ t bcs file=%00", name), 1);
+	(void)snprintf(line, sizeof line, "%s%0*d", head, LIMIT_FILE_NAME, 1);
+	assert_int_equal(file_of(line, name), LIMIT_FILE_NAME);
+	(void)snprintf(
+	    line, sizeof line, "%s%0*d", head, LIMIT_FILE_NAME + 1, 1);
+	assert_int_equal(file_of(line, name), 0);
+	(void)snprintf(
+	    line, sizeof line, "%s%0*d", head, 3 * LIMIT_FILE_NAME + 1, 1);
+	assert_int_equal(file_of(line, name), 0);
+}
+
 static void every_byte_survives_percent_coding(void **state)
 {
 	char all[256], coded[768];
@@ -205,6 +236,7 @@ int main(void)
 	    cmocka_unit_test(keys_are_found_and_the_first_counts),
 	    cmocka_unit_test(what_is_written_is_read_back),
 	    cmocka_unit_test(nobody_forges_a_footer_through_a_field),
+	    cmocka_unit_test(an_announced_file_has_its_name_or_none),
 	    cmocka_unit_test(every_byte_survives_percent_coding),
 	    cmocka_unit_test(broken_escapes_are_refused),
 	};

@@ -14,8 +14,6 @@
 #include "place.h"
 #include "syncs.h"
 
-#define NOBODY 65534
-
 static int unmake(void **state)
 {
 	failing_syncs = 0;
@@ -450,7 +448,7 @@ static int read_only_as_nobody(struct place *unused, int number)
 
 	(void)unused;
 	(void)number;
-	if (geteuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+	if (!place_as_nobody())
 		return 9;
 	place_init(&p);
 	store_init(&s, &p.state);

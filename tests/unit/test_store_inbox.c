@@ -14,8 +14,6 @@
 #include "lib/clock.h"
 #include "syncs.h"
 
-#define NOBODY 65534
-
 static int unmake(void **state)
 {
 	failing_syncs = 0;
@@ -378,7 +376,7 @@ static int read_only_as_nobody(struct place *unused, int number)
 
 	(void)unused;
 	(void)number;
-	if (geteuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+	if (!place_as_nobody())
 		return 9;
 	p = people_new();
 	(void)say(p, "hello");

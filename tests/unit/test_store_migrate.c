@@ -13,7 +13,6 @@
 #include "inbox_fixture.h"
 #include "syncs.h"
 
-#define NOBODY 65534
 #define BOB 2
 
 static const char *const steps[] = {
@@ -178,7 +177,7 @@ static int read_only_as_nobody(struct place *unused, int number)
 
 	(void)unused;
 	(void)number;
-	if (geteuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+	if (!place_as_nobody())
 		return 9;
 	place_init(&p);
 	make_old(&p);
