@@ -107,7 +107,8 @@ endif
 
 define helper
 $(BUILD)/helpers/$1: $(call parts,helpers/$1) \
-		$(if $(filter fanout gallery,$1),$(BUILD)/helpers/single.o) $(LIB)
+		$(if $(filter fanout gallery,$1),\
+		$(BUILD)/helpers/single.o $(BUILD)/helpers/watcher.o) $(LIB)
 	@mkdir -p $$(@D)
 	$$(link) $$(LIBS) $$(LIBS_helpers)
 endef

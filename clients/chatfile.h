@@ -101,7 +101,9 @@ int memo_load(struct memo *, int dir, const char *name);
 /* Replaces the file durably: afterwards it is the old or the new one, whatever
  * fails. -ESTALE: it is no more the one that was loaded. */
 int memo_save(struct memo *, int dir, const char *name);
+/* Is it still the one that was loaded? 0 or -ESTALE. */
 int memo_check(const struct memo *, int dir, const char *name);
+/* 0 or -errno. */
 int memo_remove(int dir, const char *name);
 void memo_key(struct memo *, const char *text, size_t len); /* a new one */
 bool memo_is_sent(const struct memo *, const char *, size_t); /* that text? */

@@ -72,7 +72,7 @@ static void end(struct fanout *f)
 	single_withdraw(&f->single);
 	subscribers_end(f);
 	guests_end(f);
-	(void)close(f->inotify);
+	watcher_end(&f->watcher);
 	(void)close(f->index);
 	present_close(&f->present);
 	single_end(&f->single);
@@ -80,7 +80,7 @@ static void end(struct fanout *f)
 
 int main(int argc, char **argv)
 {
-	struct fanout f = {.inotify = -1};
+	struct fanout f = {0};
 	int r;
 
 	single_options(argc, argv, "fanout", help);

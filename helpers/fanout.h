@@ -11,6 +11,7 @@
 #include "lib/limits.h"
 #include "lib/present.h"
 #include "single.h"
+#include "watcher.h"
 
 /* The room whose roster it is (design 7). */
 #define LOBBY "lobby"
@@ -51,8 +52,9 @@ struct fanout {
 	struct single single;
 	struct present present;
 	int index; /* RUNTIME_DIRECTORY/index */
-	int inotify;
-	int watch_index, watch_present, watch_runtime;
+	struct watcher watcher; /* of index/ and present/ */
+	int watch_index;
+	struct fanout_room *rung; /* by this batch of events */
 	sd_event_source *accepting;
 	sd_event_source *pause; /* ends a pause of accepting */
 	struct fanout_room *rooms;

@@ -61,6 +61,8 @@ void front_add(struct front_plan *, const char *text);
 void front_absolute(const char *program, const char *option, const char *path,
     char ret[PATH_MAX]);
 
+/* All that a front does: becomes serve. Returns only if it could not, with the
+ * exit status. */
 int front_main(const struct front *, int argc, char **argv);
 
 #endif

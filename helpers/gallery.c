@@ -89,7 +89,7 @@ static void end(struct gallery *g)
 	callers_end(g);
 	viewers_end(g);
 	wheel_end(g);
-	(void)close(g->inotify);
+	watcher_end(&g->watcher);
 	rooms_close(&g->rooms);
 	single_end(&g->single);
 }

@@ -22,6 +22,7 @@
 #include "lib/rate.h"
 #include "lib/room.h"
 #include "single.h"
+#include "watcher.h"
 
 struct viewer;
 
@@ -80,7 +81,8 @@ struct gallery {
 	int64_t full_logged; /* clock_ms(); 0: never */
 	int spare; /* to refuse a caller by when there is no other */
 
-	int inotify, watch_index, watch_runtime; /* watch_index -1: no halls */
+	struct watcher watcher;
+	int watch_index; /* -1: no halls */
 	sd_event_source *accepting, *pause; /* ends a pause of accepting */
 	struct caller *callers;
 

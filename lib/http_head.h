@@ -74,6 +74,7 @@ struct http_head {
 	bool in_value; /* fields[count - 1] has a value already */
 };
 
+/* Before each request. */
 void http_head_init(struct http_head *);
 
 /* Goes on with a head of which len bytes are there, those of earlier calls

@@ -58,6 +58,7 @@ void room_detach(struct room *);
 int room_lock(struct room *, bool create, uint64_t *ret_size);
 void room_unlock(struct room *);
 
+/* In bytes, of the file that is open. 0 or -errno. */
 int room_file_size(const struct room *, uint64_t *ret_size);
 
 /* Cuts the file to size `to`, under the lock, if it still has size `from`: an
@@ -159,6 +160,7 @@ bool index_fresh(const struct room *, uint64_t number, uint64_t ret[2]);
 /* The header that this room's must have. */
 void index_header(const struct room *, unsigned char header[INDEX_HEADER]);
 
+/* Nothing happens where none is open. */
 void index_close(struct room *);
 
 /* Adds what the tail, found under the room's lock, holds: it is on disk now.
