@@ -8,6 +8,8 @@
  *
  *	post	connect, one authenticated empty POST (account `bench`, password
  *		`password`), read all of the answer, close
+ *	refused	connect, the same without an account, read all of the answer,
+ *		close
  *	health	connect, GET /healthz, read all of the answer, close
  *	bcs	connect, register a name, read the status, close
  *	toychat	connect, ask for the inbox, which needs a log-in, read that
@@ -54,6 +56,10 @@ static const struct kind kinds[] = {
 	"Authorization: Basic YmVuY2g6cGFzc3dvcmQ=\r\n"
 	"Range: bytes=0-\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 	"206", 9, 0},
+    {"refused",
+	"POST /rooms/lobby.txt HTTP/1.1\r\nHost: bench\r\n"
+	"Range: bytes=0-\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+	"401", 9, 0},
     {"health",
 	"GET /healthz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n",
 	"200", 9, 0},
