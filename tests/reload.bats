@@ -163,6 +163,22 @@ load_of() { # load_of COUNT PORT...
 	serve_stop
 }
 
+@test "SIGTERM right after SIGHUP drains, however far the reload got" {
+	local pause
+	for pause in 001 003 005 010 020 030; do
+		rm -f "$log"
+		serve_start chatfile=127.0.0.1:0
+		connect c "$(port_of chatfile)"
+		kill -HUP "$serve"
+		read -rt "0.$pause" -u "$tick" _ || :
+		kill "$serve"
+		read -rt 15 -u "$c" hi
+		assert_equal "$hi" bye
+		wait "$serve"
+		hangup "$c"
+	done
+}
+
 @test "the program that stands at its path now takes over" {
 	serve_start chatfile=127.0.0.1:0
 	connect c "$(port_of chatfile)"

@@ -124,6 +124,19 @@ kill_templates() {
 	serve_stop
 }
 
+@test "a template that is out of descriptors costs no connection" {
+	serve_start chatfile=127.0.0.1:0
+	connect c "$(port_of chatfile)"
+	local old
+	old=$(templates)
+	prlimit --pid "$old" --nofile=3:
+	connect d "$(port_of chatfile)"
+	await template_gone "$old"
+	connect d "$(port_of chatfile)"
+	assert_equal "$(templates | wc -l)" 1
+	serve_stop
+}
+
 @test "a template that is stuck is killed, and its connections are served" {
 	serve_start chatfile=127.0.0.1:0
 	connect c "$(port_of chatfile)"
