@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -58,6 +59,7 @@ int detach_begin(void)
 static _Noreturn void forward(int lines)
 {
 	char line[LIMIT_LOG + 8];
+	bool begins = true;
 	int priority;
 
 	(void)dup2(lines, STDIN_FILENO);
@@ -68,7 +70,10 @@ static _Noreturn void forward(int lines)
 		    line[0] == '<' && line[1] >= '0' && line[1] <= '7';
 
 		priority = marked ? line[1] - '0' : LOG_INFO;
-		syslog(priority, "%s", marked ? line + 3 : line);
+		/* Not what is left of a longer one: it has no priority. */
+		if (begins)
+			syslog(priority, "%s", marked ? line + 3 : line);
+		begins = strchr(line, '\n');
 	}
 	_exit(0);
 }

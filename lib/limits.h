@@ -41,7 +41,7 @@
 #define LIMIT_SESSION_S 2592000 /* hchat: a session's life, seconds */
 #define LIMIT_INDEX 1000 /* hchat: listed rooms that are shown */
 
-/* A log line, after which it is cut. */
+/* A log line, after which it is cut; no more than PIPE_BUF. */
 #define LIMIT_LOG 4096
 /* One that may be longer. journald makes two of what is longer than 48 KiB
  * (LineMax=), and the second begins with whatever the client sent: a priority,

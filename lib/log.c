@@ -15,6 +15,7 @@ static struct {
 	const char *door;
 	char peer[128];
 	bool journal;
+	bool pipe;
 } self;
 
 /* JOURNAL_STREAM is "DEVICE:INODE" of the stream systemd gave us; stderr may
@@ -32,11 +33,19 @@ static bool stderr_is_journal(void)
 	return strcmp(stream, here) == 0;
 }
 
+static bool stderr_is_pipe(void)
+{
+	struct stat st;
+
+	return fstat(STDERR_FILENO, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 void log_open(const char *door, const char *peer)
 {
 	self.door = door;
 	(void)snprintf(self.peer, sizeof self.peer, "%s", peer ? peer : "");
 	self.journal = stderr_is_journal();
+	self.pipe = stderr_is_pipe();
 }
 
 void log_text(struct log_line *l, const char *key, const char *text, size_t len)
@@ -62,6 +71,8 @@ void log_errno(struct log_line *l, int error)
 void log_begin_in(struct log_line *l, char *data, size_t size, int priority,
     const char *event)
 {
+	if (self.pipe && size > LIMIT_LOG)
+		size = LIMIT_LOG;
 	/* Two bytes stay free for the quote and newline of a cut line. */
 	buf_init(&l->buf, data, size - 2);
 	if (self.journal)

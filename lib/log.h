@@ -37,7 +37,9 @@ void log_open(const char *door, const char *peer);
 void log_begin(struct log_line *, int priority, const char *event);
 
 /* Begins a line in the caller's own memory, for those that may be longer than
- * LIMIT_LOG; it is in use until log_end(). */
+ * LIMIT_LOG; it is in use until log_end(). Not into a pipe, which many write
+ * to: it takes no more than that in one piece (PIPE_BUF), and what a client
+ * sent could come to stand where a line begins. */
 void log_begin_in(struct log_line *, char *data, size_t size, int priority,
     const char *event);
 

@@ -202,6 +202,12 @@ for byte in open(sys.argv[1], "rb").read():
 	run ! grep -q login-failed "$log"
 }
 
+@test "into a pipe a line of the log is written in one piece" {
+	printf '%09000d\r\n' 0 | "$toychat" 2>&1 >/dev/null | cat >"$log"
+	assert_equal "$(wc -l <"$log")" 2
+	assert [ "$(wc -L <"$log")" -lt 4096 ]
+}
+
 # --- one conversation ---------------------------------------------------------
 
 @test "what is said to all stands in the lobby, once, and comes with its author" {
