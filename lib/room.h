@@ -258,7 +258,8 @@ bool room_failed(const struct rooms *, const char *name);
 /* Overwrites a record's text with x, line ends kept (design 4, Redact). */
 int room_redact(struct room *, uint64_t number);
 
-/* Removes a room: file, metadata, index. -ENOENT. */
+/* Removes a room: file, metadata, index; also one of room_create_chat() in
+ * which nobody has spoken yet. -ENOENT. */
 int room_delete(const struct rooms *, const char *name);
 
 /* Removes rooms made by room_create_chat() before that time (seconds since

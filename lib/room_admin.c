@@ -138,6 +138,16 @@ static int unlink_room(const struct room *room)
 	return fsync(rooms->rooms) < 0 ? -errno : 0;
 }
 
+/* One that has no file yet. */
+static int unlink_meta(const struct rooms *rooms, const char *name)
+{
+	if (!room_name_is_id(name, strlen(name)))
+		return -ENOENT;
+	if (unlinkat(rooms->meta, name, 0) < 0 || fsync(rooms->meta) < 0)
+		return -errno;
+	return 0;
+}
+
 int room_delete(const struct rooms *rooms, const char *name)
 {
 	struct room room;
@@ -149,7 +159,8 @@ int room_delete(const struct rooms *rooms, const char *name)
 	if (r == 0) {
 		r = unlink_room(&room);
 		room_unlock(&room);
-	}
+	} else if (r == -ENOENT)
+		r = unlink_meta(rooms, name);
 	room_close(&room);
 	return r;
 }

@@ -515,6 +515,24 @@ door() { # door USER:PASSWORD
 		"^lobby +2 +$size +1970-01-01 00:01:00\$"
 }
 
+@test "a listed room in which nobody has spoken is listed, and can be deleted" {
+	account alice
+	printf 'GET /chat_create?subject=%s HTTP/1.1\r\nHost: h\r\n\r\n' \
+		'Cake&listed=1' Tea | "$BUILD/handlers/hchat" >/dev/null 2>&1
+	say one
+	run parlance room list
+	assert_line --index 0 --regexp '^[0-9a-f]{32}	0	0	-	listed	Cake$'
+	assert_line --index 1 --regexp '^lobby	1	'
+	[ "${#lines[@]}" = 2 ]
+	cake=${lines[0]%%	*}
+	parlance room del "$cake" </dev/null
+	[ ! -e "$STATE_DIRECTORY/meta/$cake" ]
+	run parlance room list
+	[ "${#lines[@]}" = 1 ]
+	run -1 parlance room del "$cake"
+	assert_output --partial 'no such room'
+}
+
 # --- room tail ---------------------------------------------------------------
 
 @test "room tail shows the last ten records, or as many as asked for" {

@@ -184,9 +184,9 @@ static int list_one(const struct admin *admin, const struct rooms *rooms,
 	char when[64];
 	int r = room_open(&room, rooms, name, strlen(name), ROOM_READ);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT && !room_is_chat(rooms, name, strlen(name)))
 		return DONE; /* deleted meanwhile */
-	if (r < 0)
+	if (r < 0 && r != -ENOENT)
 		return complain_room(admin, name, r);
 	r = last_time(&room, people, when, sizeof when);
 	if (r < 0)
@@ -202,6 +202,42 @@ static int list_one(const struct admin *admin, const struct rooms *rooms,
 	return r;
 }
 
+struct unspoken {
+	struct room_names *names;
+	size_t spoken; /* the first ones, sorted, have a file */
+};
+
+static int add_unspoken(void *arg, const char *id, const struct room_meta *meta)
+{
+	struct unspoken *u = arg;
+
+	(void)meta;
+	if (u->spoken && bsearch(id, u->names->name, u->spoken,
+			     sizeof u->names->name[0], compare_names))
+		return 0;
+	return names_add(u->names, id);
+}
+
+/* And those which everybody sees on the web though nobody has spoken yet. */
+static int names_to_list(const struct admin *admin, const struct rooms *rooms,
+    struct room_names *names)
+{
+	struct unspoken u = {names, 0};
+	int r = room_names(admin, rooms, names);
+
+	if (r != DONE)
+		return r;
+	u.spoken = names->count;
+	r = rooms_each_listed(rooms, add_unspoken, &u);
+	if (r < 0)
+		return complain(admin, FAILED, "%s/meta: %s",
+		    admin->state.state_path, strerror(-r));
+	if (names->count)
+		qsort(names->name, names->count, sizeof names->name[0],
+		    compare_names);
+	return DONE;
+}
+
 int rooms_list(struct admin *admin, char **operands, int count)
 {
 	bool people = isatty(STDOUT_FILENO);
@@ -213,7 +249,7 @@ int rooms_list(struct admin *admin, char **operands, int count)
 	(void)count;
 	if (worst != DONE)
 		return worst;
-	worst = room_names(admin, &rooms, &names);
+	worst = names_to_list(admin, &rooms, &names);
 	if (people && names.count)
 		(void)printf(
 		    "%-32s %8s %12s  %s\n", "ROOM", "RECORDS", "BYTES", "LAST");
@@ -317,8 +353,12 @@ int rooms_del(struct admin *admin, char **operands, int count)
 	(void)count;
 	if (r != DONE)
 		return r;
-	r = open_room(admin, &room, &rooms, name, ROOM_READ);
-	if (r == DONE) {
+	r = room_open(&room, &rooms, name, strlen(name), ROOM_READ);
+	if (r == -ENOENT && room_name_is_id(name, strlen(name)))
+		r = DONE; /* made on the web; nobody has spoken yet, or none */
+	else if (r < 0)
+		r = complain_room(admin, name, r);
+	else {
 		if (!ask_consent(admin,
 			"Delete the room %s and its %ju records, for good?",
 			name, (uintmax_t)room.count))

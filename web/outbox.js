@@ -83,6 +83,7 @@ class Outbox {
 			setTimeout(() => this.again(entry), 1000 * entry.tries);
 			return;
 		}
+		entry.refused = true;
 		this.fail(entry, say(reason, {status: answer.status}));
 		this.on.refused(reason);
 	}
@@ -190,7 +191,8 @@ class Outbox {
 		entry.state = state;
 		entry.item.dataset.state = state;
 		const text = {waiting: say("waiting"),
-			failed: say("not_sent_why", {why: entry.why})}[state] ??
+			failed: entry.why ? say("not_sent_why", {why: entry.why}) :
+				say("not_sent")}[state] ??
 			say("sending");
 		entry.says.replaceChildren(element("span", "", text));
 		if (state === "failed")
@@ -237,15 +239,16 @@ class Outbox {
 	keep() {
 		const unsent = this.entries.filter((e) => !e.number && !e.claimed);
 		store(sessionStorage, `unsent:${this.room}`, unsent.length ?
-			JSON.stringify(unsent.map(({text, key, after, author}) =>
-				({text, key, after, author}))) : null);
+			JSON.stringify(unsent.map(({text, key, after, author, refused}) =>
+				({text, key, after, author, refused}))) : null);
 	}
 
 	restore() {
 		const kept = recall(sessionStorage, `unsent:${this.room}`);
 		for (const unsent of JSON.parse(kept || "[]")) {
-			const entry = {...unsent, tries: 1,
-				state: "failed", why: say("why_network")};
+			/* Why it was refused may be settled by now: they signed in. */
+			const entry = {...unsent, tries: 1, state: "failed",
+				why: unsent.refused ? "" : say("why_network")};
 			this.entries.push(entry);
 			this.show(entry);
 		}

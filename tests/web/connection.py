@@ -107,6 +107,7 @@ def test_failed(place):
     anna.driver.refresh()
     anna.wait("two kept", lambda: anna.texts(
         "#pending [data-state=failed] .text") == ["one", "two"])
+    assert "did not answer" not in anna.find("#pending .state").text
     one, two = anna.all("#pending .message")
     two.find_elements("css selector", "button")[1].click()
     one.find_elements("css selector", "button")[0].click()
