@@ -194,6 +194,7 @@ int handler_start(const struct door *door, int connection,
 /* A program that knows nothing of templates finds its client gone. */
 int handler_start_template(const struct door *door, int socket, pid_t *ret_pid)
 {
+	static char bind_now[] = "LD_BIND_NOW=1";
 	struct own own = {0}, log = {0};
 	struct start start = {.path = door->handler,
 	    .environment = environment + OWN_VARIABLES,
@@ -203,6 +204,8 @@ int handler_start_template(const struct door *door, int socket, pid_t *ret_pid)
 
 	if (start.connection < 0)
 		return -errno;
+	/* Else each child would look its libraries' functions up for itself. */
+	*--start.environment = bind_now;
 	add_number(&start, &own, TEMPLATE_VARIABLE, socket);
 	add_log(&start, &log, door);
 	r = child_start(&start, ret_pid);

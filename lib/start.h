@@ -55,12 +55,14 @@ void start_confine(struct start *, const struct sandbox *);
 /* Takes up the client: its descriptors, and its address from REMOTE_ADDR and
  * REMOTE_PORT or, where they are not set, from the socket (SO_PEERCRED of a
  * Unix one). A trusted proxy's PROXY line is read here (start_peer.c). In a
- * template it waits for
- * clients, which then are on those descriptors and in those variables. */
+ * template it waits for clients, whose addresses serve tells it, and returns in
+ * a process of each one's own, on those descriptors; that ends by exit(3)
+ * without what else would be done then: it keeps nothing in stdio. */
 void start_client(struct start *, int in, int out);
 
-/* Who the client is; start_client() calls it. */
-void start_peer(struct start *);
+/* Who the client is; start_client() calls it. NULL, and an address of "": that
+ * is asked of the socket. */
+void start_peer(struct start *, const char *address, const char *port);
 
 /* Answers --help and --version of a handler and refuses other arguments
  * (exit 0 or 100); help is its operator's note in short. */

@@ -46,10 +46,8 @@ static void peer_text(struct start *s, const char *address, const char *port)
 	s->source = source_parse(address);
 }
 
-static void peer_find(struct start *s)
+static void peer_find(struct start *s, const char *address, const char *port)
 {
-	const char *address = getenv("REMOTE_ADDR");
-	const char *port = getenv("REMOTE_PORT");
 	char a[ADDRESS_TEXT], p[PORT_TEXT];
 	struct ucred cred;
 	socklen_t len = sizeof cred;
@@ -102,17 +100,17 @@ static ssize_t take_line(struct client *c, struct proxy_line *ret)
 	return len;
 }
 
-void start_peer(struct start *s)
+void start_peer(struct start *s, const char *address, const char *port)
 {
 	struct proxy_line line;
-	char port[PORT_TEXT];
+	char text[PORT_TEXT];
 	ssize_t r;
 
-	peer_find(s);
+	peer_find(s, address, port);
 	r = peer_is_trusted(s) ? take_line(&s->client, &line) : 0;
 	if (r > 0 && line.address[0]) {
-		(void)snprintf(port, sizeof port, "%u", (unsigned)line.port);
-		peer_text(s, line.address, port);
+		(void)snprintf(text, sizeof text, "%u", (unsigned)line.port);
+		peer_text(s, line.address, text);
 	}
 	log_open(s->door, s->peer[0] ? s->peer : NULL);
 	if (r < 0)
