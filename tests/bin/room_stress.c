@@ -288,21 +288,52 @@ static bool during_edit(uint64_t name)
 	return false;
 }
 
+/* After the next append nothing is left to be repaired. */
+static void assert_healthy(struct room *room)
+{
+	struct ack ack = {.writer = the->next_id++};
+	struct room_health h;
+
+	if (!append(room, &ack))
+		fail("the next append failed");
+	if (room_check(&the->rooms, NAME, false, &h) < 0 || h.torn ||
+	    h.settled || h.failed)
+		fail("something is left to be repaired");
+}
+
+static void assert_once(const uint64_t *sorted, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (sorted[i] == sorted[i - 1] && !during_edit(sorted[i]))
+			fail("w%ju-%ju stands twice",
+			    (uintmax_t)(sorted[i] >> 32) - 1,
+			    (uintmax_t)(uint32_t)sorted[i]);
+}
+
+/* names: of each record, by its number; NULL: numbers may be others by now. */
+static void assert_there(const struct ack *a, const uint64_t *sorted, size_t n,
+    const uint64_t *names, uint64_t count)
+{
+	uint64_t name = ((uint64_t)(a->writer + 1) << 32) + a->message;
+
+	if (must_stand(a) &&
+	    !bsearch(&name, sorted, n, sizeof *sorted, compare))
+		fail("w%u-%u was acknowledged in era %ju and is not there",
+		    a->writer, a->message, (uintmax_t)a->era);
+	if (names && (a->number > count || names[a->number] != name))
+		fail("w%u-%u is not record %ju", a->writer, a->message,
+		    (uintmax_t)a->number);
+}
+
 /* Everything acknowledged stands once, and everything is whole. */
 static void verify(bool numbers)
 {
 	uint64_t *names, *sorted;
 	size_t n = 0;
-	struct room_health h;
 	struct room room;
-	struct ack ack = {.writer = the->next_id++};
 
 	open_room(&room);
-	if (!append(&room, &ack))
-		fail("the next append failed");
-	if (room_check(&the->rooms, NAME, false, &h) < 0 || h.torn ||
-	    h.settled || h.failed)
-		fail("something is left to be repaired");
+	assert_healthy(&room);
 	names = calloc(room.count + 1, sizeof *names);
 	sorted = calloc(room.count + 1, sizeof *sorted);
 	for (uint64_t i = 1; i <= room.count; i++) {
@@ -311,25 +342,10 @@ static void verify(bool numbers)
 			sorted[n++] = names[i];
 	}
 	qsort(sorted, n, sizeof *sorted, compare);
-	for (size_t i = 1; i < n; i++)
-		if (sorted[i] == sorted[i - 1] && !during_edit(sorted[i]))
-			fail("w%ju-%ju stands twice",
-			    (uintmax_t)(sorted[i] >> 32) - 1,
-			    (uintmax_t)(uint32_t)sorted[i]);
-	for (size_t i = 0; i < the->n; i++) {
-		struct ack *a = &the->all[i];
-		uint64_t name = ((uint64_t)(a->writer + 1) << 32) + a->message;
-
-		if (must_stand(a) &&
-		    !bsearch(&name, sorted, n, sizeof *sorted, compare))
-			fail("w%u-%u was acknowledged in era %ju and is not "
-			     "there",
-			    a->writer, a->message, (uintmax_t)a->era);
-		if (numbers &&
-		    (a->number > room.count || names[a->number] != name))
-			fail("w%u-%u is not record %ju", a->writer, a->message,
-			    (uintmax_t)a->number);
-	}
+	assert_once(sorted, n);
+	for (size_t i = 0; i < the->n; i++)
+		assert_there(&the->all[i], sorted, n, numbers ? names : NULL,
+		    room.count);
 	printf(
 	    "%zu acknowledged, %ju records, ", the->n, (uintmax_t)room.count);
 	free(names);
