@@ -32,8 +32,7 @@ fake() { # starts it; what it gets is in $got, its port in $port
 
 # The real one, with the log of the conversation in chat.log.
 real() { # real [SETTING=VALUE]...
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state PARLANCE_CONF=/dev/null
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
+	environment "$BATS_TEST_TMPDIR"
 	env "$@" "$BUILD/bin/bcs_server" -a 127.0.0.1 -p 0 -l chat.log \
 		2>server.log 3>&- &
 	pids+=("$!")

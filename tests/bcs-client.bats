@@ -3,9 +3,6 @@
 # bcs_client.py in a pipe, against a server that can be told to misbehave.
 # Each test is a subshell of its own; some names are set by run and load.
 # shellcheck disable=SC2030,SC2031,SC2154
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
 load bcs-client
 
 setup() { client_setup; }

@@ -2,17 +2,14 @@
 # suite: slow
 # Files at the bcs door: tests/bcs_files.py has each scenario happen, with the
 # clients of tests/bcs.py. What the disk may do besides is in files.bats.
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
-load scenario.bash
+load scenario
 
 setup() {
 	export SMALL=$BATS_TEST_TMPDIR/small
 }
 
 teardown() {
-	[ ! -d "${SMALL:-}" ] || umount "$SMALL"
+	no_disk "$SMALL"
 }
 
 @test "0 bytes, 1 byte and 64 MiB arrive and all others are told; a byte more is refused" {
@@ -48,12 +45,7 @@ teardown() {
 }
 
 @test "a disk that fills up in the middle is told, and has its space back" {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	mkdir "$SMALL"
-	mount -t tmpfs -o size=16m tmpfs "$SMALL" || {
-		rmdir "$SMALL"
-		skip "needs mount"
-	}
+	small_disk "$SMALL" size=16m
 	scenario bcs_files full
 }
 

@@ -2,25 +2,17 @@
 # handlers in a scratch tree, then with the real one.
 # shellcheck disable=SC2154 # c, d, hi, answer: set by name, in serve.bash
 # shellcheck disable=SC2030,SC2031 # each test is a process of its own
-
-bats_require_minimum_version 1.5.0
+load serve
 
 setup() {
-	bats_load_library bats-support
-	bats_load_library bats-assert
-	load serve.bash
 	serve_setup
+	serve_front bcs_server
 	chatlog=$BATS_TEST_TMPDIR/'chat of today.log'
-	cd "$BATS_TEST_TMPDIR" || return
-	# As in the build tree, bin/ and helpers/ are beside each other.
-	ln -s libexec helpers
-	mkdir bin
-	cp "$BUILD/bin/bcs_server" bin
 }
 
 teardown() {
 	serve_teardown
-	if mountpoint -q small; then umount small; fi
+	no_disk small
 }
 
 refused() { # refused STATUS TEXT ARGUMENT...
@@ -253,7 +245,6 @@ time=T event=disconnect peer=$peer pid=$(sed -n \
 # --- what a conversation leaves in it -------------------------------------------
 
 scenario() { # scenario NAME: of tests/bcs_log.py, with the real handler
-	export HOME=$BATS_TEST_TMPDIR
 	run timeout -k 5 $((60 * TEST_SCALE)) \
 		python3 -B "$BATS_TEST_DIRNAME/bcs_log.py" "$1"
 	assert_success
@@ -288,9 +279,7 @@ scenario() { # scenario NAME: of tests/bcs_log.py, with the real handler
 }
 
 @test "a full disk holds up no conversation and leaves no half line" {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	mkdir small
-	mount -t tmpfs -o size=1m tmpfs small || skip "needs mount"
+	small_disk small size=1m
 	scenario full_disk
 }
 

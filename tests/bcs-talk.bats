@@ -2,9 +2,6 @@
 # bcs_client.py and bcs_server with each other.
 # Some names are set by run and load.
 # shellcheck disable=SC2154
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
 load bcs-client
 
 setup() { client_setup; }

@@ -3,9 +3,6 @@
 # bcs_client.py at a terminal: what a person sees who types while others talk.
 # Some names are set by load.
 # shellcheck disable=SC2154
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
 load bcs-client
 
 setup() { client_setup; }

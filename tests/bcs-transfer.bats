@@ -4,9 +4,6 @@
 # misbehave.
 # Each test is a subshell of its own; some names are set by run and load.
 # shellcheck disable=SC2030,SC2031,SC2154
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
 load bcs-client
 
 setup() { client_setup; }

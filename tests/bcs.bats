@@ -5,18 +5,13 @@
 # see by itself). Frames are made and shown by bcs_frames.py.
 # Each test is a subshell of its own; backslashes are for printf.
 # shellcheck disable=SC1003,SC2030,SC2031,SC2154
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
+load environment
 
 setup() {
-	export STATE_DIRECTORY=$BATS_TEST_TMPDIR/state HOME=$BATS_TEST_TMPDIR
-	export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
+	environment "$BATS_TEST_TMPDIR"
 	export PARLANCE_NOW=1795183387 # 2026-11-20T14:03:07Z
-	export PARLANCE_CONF=$BATS_TEST_TMPDIR/parlance.conf
 	export PARLANCE_MIN_FREE=0 PARLANCE_RATE=0
 	unset PARLANCE_LOG_FD
-	: >"$PARLANCE_CONF"
 	lobby=$STATE_DIRECTORY/rooms/lobby.txt
 	in=$BATS_TEST_TMPDIR/in out=$BATS_TEST_TMPDIR/out
 	log=$BATS_TEST_TMPDIR/log
@@ -25,11 +20,7 @@ setup() {
 }
 
 teardown() {
-	local pid
-	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
+	end "${pids[@]}"
 }
 
 frames() { /usr/bin/python3 -I -S -B "$BATS_TEST_DIRNAME/bcs_frames.py" "$@"; }

@@ -3,9 +3,7 @@
 # The Debian package: built from a copy of this tree, looked at, and installed,
 # upgraded under load and purged in a machine of its own (tests/systemd/host).
 # shellcheck disable=SC2154
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
+load environment
 
 # build: the package in $at. PARLANCE_DEB is one that is there already.
 build() {

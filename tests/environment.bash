@@ -3,7 +3,7 @@
 # ways to wait and to end.
 #
 #	environment DIR       state, run, home and settings there, nothing of ours
-#	await COMMAND...      until it succeeds, for at most 15 s
+#	await COMMAND...      until it succeeds, for at most 20 s
 #	end PID...            ends these, and waits for them
 #	small_disk DIR OPTIONS, no_disk DIR...     mounts a tmpfs; unmounts it
 #	needs_strace          or the test is skipped
@@ -24,7 +24,7 @@ environment() {
 exec {tick}<> <(:)
 
 await() {
-	local until=$((SECONDS + 15))
+	local until=$((SECONDS + 20))
 	until "$@"; do
 		if ((SECONDS > until)); then
 			fail "in vain: $*

@@ -1,13 +1,9 @@
 # SIGHUP: serve takes up new settings, logs and programs, and nobody notices.
 # shellcheck disable=SC2154 # c, d, hi, answer: set by name, in serve.bash
 # shellcheck disable=SC2030,SC2031 # each test is a process of its own
-
-bats_require_minimum_version 1.5.0
+load serve
 
 setup() {
-	bats_load_library bats-support
-	bats_load_library bats-assert
-	load serve.bash
 	serve_setup
 	export STUB_TEMPLATE=1
 }

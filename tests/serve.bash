@@ -21,6 +21,14 @@ serve_setup() {
 	ln "$tree/chatfile" "$tree/fanout"
 }
 
+# serve_front NAME: bin/NAME and, as in the build tree, helpers/ beside it, here.
+serve_front() {
+	cd "$BATS_TEST_TMPDIR" || return
+	ln -s libexec helpers
+	mkdir bin
+	cp "$BUILD/bin/$1" bin
+}
+
 await_log() { # await_log PATTERN [COUNT]
 	await logged "$1" "${2:-1}"
 }

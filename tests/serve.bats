@@ -1,13 +1,9 @@
 # serve: the accept loop, with stub handlers in a scratch tree.
 # shellcheck disable=SC2154 # c, d, hi, answer: set by name, in serve.bash
 # shellcheck disable=SC2030,SC2031 # each test is a process of its own
-
-bats_require_minimum_version 1.5.0
+load serve
 
 setup() {
-	bats_load_library bats-support
-	bats_load_library bats-assert
-	load serve.bash
 	serve_setup
 }
 
@@ -217,16 +213,14 @@ trusted() {
 }
 
 apart() { # apart FUNCTION: in a network of its own
-	local files=("$BATS_TEST_DIRNAME/serve.bash" "$BATS_TEST_FILENAME")
 	unshare -rn true || skip "no network namespaces here"
 	run -0 unshare -rn bash -euc "
-		source '${files[0]}'
-		$(declare -f "$1")
+		source /dev/stdin
 		run() { shift; ! \"\$@\"; }
 		tree='$tree' log='$log' started=()
 		exec {tick}<> <(:)
 		trap 'kill -KILL \${serve-} 2>/dev/null || :' EXIT
-		$1" 3>&-
+		$1" 3>&- < <(declare -f)
 }
 
 @test "over its limit a source is closed at once, IPv6 by /64, told once" {

@@ -4,9 +4,7 @@
 # enabled, and used as people would. One machine for all tests; each leaves the
 # mode that it found.
 # shellcheck disable=SC2016,SC2030,SC2031
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
+load environment
 
 scale() { echo $(($1 * ${TEST_SCALE:-1} / 10)); } # of the full figure
 
@@ -36,14 +34,6 @@ teardown() {
 }
 
 on() { timeout 60 "$host" in "$machine" "$@" 3>&-; } # on COMMAND...: there
-
-await() { # await COMMAND...: until it succeeds, at most 20 s
-	local until=$((SECONDS + 20))
-	until "$@"; do
-		[ "$SECONDS" -lt "$until" ] || fail "in vain: $*"
-		read -rt 0.05 <> <(:) || true
-	done
-}
 
 override() { # override UNIT LINE...: until the machine's next boot
 	on sh -c "mkdir -p /run/systemd/system/$1.d &&

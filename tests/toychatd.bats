@@ -6,11 +6,7 @@ load serve
 
 setup() {
 	serve_setup
-	cd "$BATS_TEST_TMPDIR" || return
-	# As in the build tree, bin/ and helpers/ are beside each other.
-	ln -s libexec helpers
-	mkdir bin
-	cp "$BUILD/bin/toychatd" bin
+	serve_front toychatd
 }
 
 teardown() {
