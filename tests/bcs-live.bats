@@ -23,6 +23,10 @@ teardown_file() { end_begun; }
 	scenario bcs_live long_roster
 }
 
+@test "who lagged while hundreds came and went knows who is there" {
+	scenario bcs_live lagging
+}
+
 @test "namesakes in turn are told apart" {
 	scenario bcs_live namesakes
 }

@@ -132,6 +132,34 @@ def long_roster():
         hub.agree()
 
 
+def lagging():
+    """Who hears nothing while hundreds come and go knows in the end who is
+    there."""
+    with Server(BCS_ACK_TIMEOUT=600) as s:
+        hub = s.hub
+        a, slow = hub.join("a", "slow")
+        hub.agree()
+        hub.fence(a)
+        slow.ack = never
+        hub.fence(a, among=[])
+        hub.until(lambda: slow.unacked)
+        came = [Pretender(f"p{i}") for i in range(300)]
+        hub.until(lambda: len(a.here) == 301)
+        for p in came[:150]:
+            p.leave()
+        hub.until(lambda: len(a.here) == 151)
+        slow.ack = at_once
+        slow.acknowledge()
+        hub.until(lambda: slow.here ^ a.here == {"slow", "a"},
+                  lambda: slow.here ^ a.here)
+        hub.fence(a)
+        for p in came[150:]:
+            p.leave()
+        hub.agree()
+        hub.fence(slow)
+        heard_all([a, slow])
+
+
 def namesakes():
     """One after the other, with the same name: each is told from the last."""
     with Server() as s:
