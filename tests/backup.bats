@@ -238,6 +238,11 @@ again/lost:" ]
 	run parlance backup empty
 	assert_failure 1
 	assert_output --partial 'empty: is not empty'
+	mkdir -m 1777 anybody
+	run parlance backup anybody
+	assert_failure 1
+	assert_output --partial 'anybody: another user could put'
+	assert_equal "$(ls anybody)" ''
 	run parlance backup link
 	assert_failure 1
 	assert_output --partial 'link: not a directory, or a link'

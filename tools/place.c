@@ -30,7 +30,7 @@ static int complain_place(const struct admin *admin, const char *path, int r)
 	case -EXDEV:
 		return complain(admin, REFUSED,
 		    "%s: another user could put something else there; name a "
-		    "place that is root's alone",
+		    "place that no other may write to",
 		    path);
 	case -ENOENT:
 		return complain(admin, REFUSED, "%s: no such directory", path);
@@ -143,12 +143,26 @@ static int give(int fd, const struct state_owner *owner)
 		   : 0;
 }
 
+/* In one that was there, somebody else could make the folders before us, and
+ * keep them. What some file systems say of a new one means nothing. */
+static int check_ours(int fd, bool made)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!made && st.st_mode & 0002)
+		return -EXDEV;
+	return faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
 /* A descriptor of the directory, which is there and empty, or -errno. */
 static int make_at(int above, const char *name, const struct state_owner *owner)
 {
+	bool made = mkdirat(above, name, DIR_MODE) == 0;
 	int fd, r;
 
-	if (mkdirat(above, name, DIR_MODE) < 0 && errno != EEXIST)
+	if (!made && errno != EEXIST)
 		return -errno;
 	fd = openat(above, name, OPEN_FOLDER | O_NOFOLLOW);
 	if (fd < 0)
@@ -156,8 +170,8 @@ static int make_at(int above, const char *name, const struct state_owner *owner)
 	r = check_empty(fd);
 	if (r == 0 && owner)
 		r = give(fd, owner);
-	else if (r == 0 && faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
-		r = -errno;
+	else if (r == 0)
+		r = check_ours(fd, made);
 	if (r == 0)
 		return fd;
 	(void)close(fd);
