@@ -106,6 +106,19 @@ nothing_runs() {
 	done
 }
 
+@test "units: a connection's process may call all that a handler keeps" {
+	cd "$BATS_TEST_DIRNAME/.."
+	local doors='ALL|DOORS|CHATFILE|HCHAT|BCS|TOYCHAT|STORE|LIVE'
+	sed -nE "s/^ *\{CALL\((\w+)\), .*\b($doors)\b.*/\1/p" \
+		lib/gen/seccomp.c | sort -u >"$BATS_TEST_TMPDIR/keeps"
+	grep -qx recvfrom "$BATS_TEST_TMPDIR/keeps"
+	{ sed -n 's/^SystemCallFilter=//p' systemd/parlance-bcs@.service &&
+		systemd-analyze syscall-filter @default; } | tr -s ' ' '\n' |
+		sort -u >"$BATS_TEST_TMPDIR/may"
+	run -0 comm -23 "$BATS_TEST_TMPDIR/keeps" "$BATS_TEST_TMPDIR/may"
+	assert_output ''
+}
+
 # --- a process for each connection -------------------------------------------
 
 @test "sockets: one alone can be enabled, and nothing runs before a talker" {
