@@ -31,11 +31,15 @@ static size_t word_length(const char *text, size_t len)
 	return n;
 }
 
-static bool begins(const char *word, size_t len, const char *with)
+/* Within it: a byte order mark, a quote or what a key sent may stand before. */
+static bool holds(const char *word, size_t len, const char *what)
 {
-	size_t n = strlen(with);
+	size_t n = strlen(what);
 
-	return len >= n && parse_is_case(word, n, with);
+	for (size_t i = 0; i + n <= len; i++)
+		if (parse_is_case(word + i, n, what))
+			return true;
+	return false;
 }
 
 /* How many bytes of a command may be shown; what follows may be a password,
@@ -50,8 +54,8 @@ static size_t shown(const char *text, size_t len)
 	word = word_length(text + at, len - at);
 	exact = parse_is_case(text + at, word, "login") ||
 		parse_is_case(text + at, word, "register");
-	if (!begins(text + at, word, "login") &&
-	    !begins(text + at, word, "register")) {
+	if (!holds(text + at, word, "login") &&
+	    !holds(text + at, word, "register")) {
 		at += word;
 		/* All is shown, but where no space follows. */
 		return at == len || text[at] == ' ' ? len : at;

@@ -191,6 +191,12 @@ for byte in open(sys.argv[1], "rb").read():
 		)
 }
 
+@test "passwords are masked whatever stands before the word" {
+	say $'\ufefflogin ann s3cret' $'\e[Alogin ann s3cret' \
+		'"register ann s3cret"' $'\u00a0LOGIN\u00a0s3cret' 'xlogin s3cret'
+	run ! grep -q s3cret "$log"
+}
+
 @test "no line of the log is so long that the journal makes two of it" {
 	{ head -c 49000 /dev/zero | tr '\0' x
 	printf ' door=hchat peer=192.0.2.7 event=login-failed\r\n'
