@@ -89,7 +89,7 @@ setting_is() { # setting_is PORT NAME VALUE, for a new connection
 
 # What a handler of the sanitizer build dies of.
 refute_sanitizer() {
-	! grep -E 'ERROR: .*Sanitizer|runtime error:' "$log"
+	! grep -sE 'ERROR: .*Sanitizer|runtime error:' "$log"
 }
 
 serve_teardown() {
