@@ -265,7 +265,7 @@ static void show_room(struct session *s, const char *token, const char *subject)
 {
 	struct http_door *d = &s->door;
 	char last[24], name[LIMIT_NAME + 1];
-	struct hchat_slot slots[5];
+	struct hchat_slot slots[6];
 
 	(void)snprintf(last, sizeof last, "%ju", (uintmax_t)d->room.count);
 	hchat_guest_name(s, name);
@@ -274,6 +274,8 @@ static void show_room(struct session *s, const char *token, const char *subject)
 	slots[2] = hchat_slot("last", last);
 	slots[3] = hchat_slot("who", d->login.len ? d->login.name : "");
 	slots[4] = hchat_slot("name", name);
+	slots[5] =
+	    hchat_slot("guests", d->start.settings.guests ? "yes" : "no");
 	http_reply(&d->http, 200);
 	http_field(&d->http, "Set-Cookie",
 	    "hchat=%s; Path=/send/%s; HttpOnly; SameSite=Strict", token,

@@ -38,8 +38,8 @@ static void show(
     struct session *s, unsigned status, const struct form *f, const char *error)
 {
 	const struct hchat_slot slots[] = {hchat_slot("room", f->room),
-	    {"name", {f->name, f->name_len}, false},
-	    hchat_slot("error", error)};
+	    {"name", {f->name, f->name_len}, false}, hchat_slot("error", error),
+	    hchat_slot("guests", s->door.start.settings.guests ? "yes" : "no")};
 
 	http_reply(&s->door.http, status);
 	hchat_page(s, "login.html", slots, sizeof slots / sizeof *slots);

@@ -125,7 +125,7 @@ teardown() { no_disk "$BATS_TEST_TMPDIR/small"; }
 	first=$(field set-cookie)
 	[[ $first =~ ^hchat=[0-9a-f]{32}\;\ Path=/send/$room\;\ HttpOnly\;\ SameSite=Strict$ ]]
 	assert_equal "$(field chat-last)" 0
-	says "<body class=\"room\" data-room=\"$room\" data-who=\"\" data-last=\"0\">"
+	says "<body class=\"room\" data-room=\"$room\" data-who=\"\" data-last=\"0\" data-guests=\"yes\">"
 	send "$room" one
 	get "/chat/$room"
 	[ "$(field set-cookie)" != "$first" ]
@@ -493,6 +493,9 @@ numbers() { sed -n 's/^id: //p' "$out" | tr '\n' ' '; }
 	the_answer_is 200
 	get "/chat/$room"
 	the_answer_is 200
+	says 'data-guests="no"'
+	get "/login?room=$room"
+	says 'data-guests="no"'
 	sign_in
 	send "$room" b "$session"
 	the_answer_is 200

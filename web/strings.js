@@ -26,7 +26,8 @@ const strings = Object.freeze({
 	count_other: "{n} messages",
 
 	sign_in_title: "Sign in",
-	sign_in_hint: "With an account, others can be sure that it is you. You can also go on as a guest, without one.",
+	sign_in_hint: "With an account, others can be sure that it is you.",
+	guest_hint: "You can also go on as a guest, without one.",
 	user: "Name",
 	password: "Password",
 	back: "Back",
@@ -38,6 +39,7 @@ const strings = Object.freeze({
 	copy_failed: "Copy the address from the address bar",
 	messages: "Messages",
 	new_messages: "New messages",
+	accounts_only: "Only accounts may speak here: sign in first.",
 	your_name: "Your name",
 	your_name_hint: "guest",
 	message: "Message",
