@@ -59,19 +59,15 @@ WIRE = $(BUILD)/libwire.a
 LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c)) $(LLHTTP_OBJ)
 
 # A handler is handlers/NAME.c and its parts handlers/NAME_*.c.
-HANDLERS = $(foreach d,chatfile hchat bcs toychat,\
-	$(if $(wildcard handlers/$d.c),$d))
-HELPERS = $(foreach d,fanout gallery serve,$(if $(wildcard helpers/$d.c),$d))
-CLIENTS = $(foreach d,chatfile toychat,$(if $(wildcard clients/$d.c),$d))
+HANDLERS = chatfile hchat bcs toychat
+HELPERS = fanout gallery serve
+CLIENTS = chatfile toychat
 # The commands that serve one door alone: thin fronts on serve.
-FRONTS = $(foreach d,chatfiled hchatd bcs_server toychatd,\
-	$(if $(wildcard helpers/$d.c),$d))
+FRONTS = chatfiled hchatd bcs_server toychatd
 
 PROGRAMS = $(HANDLERS:%=$(BUILD)/handlers/%) $(HELPERS:%=$(BUILD)/helpers/%) \
 	$(CLIENTS:%=$(BUILD)/bin/%) $(FRONTS:%=$(BUILD)/bin/%) \
-	$(patsubst tools/parlance.c,$(BUILD)/bin/parlance,\
-		$(wildcard tools/parlance.c)) \
-	$(patsubst clients/%,$(BUILD)/bin/%,$(wildcard clients/*.py))
+	$(BUILD)/bin/parlance $(BUILD)/bin/bcs_client.py
 
 # Only what is used gets linked. libsodium and libunistring are static: an
 # idle handler is a third smaller so (HACKING.md).

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -48,17 +47,7 @@ static int call_below(
 
 int helper_lock(const struct state *s, const char *name, int64_t deadline)
 {
-	int fd = openat(s->runtime, name,
-	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = io_flock(fd, LOCK_EX, deadline);
-	if (r == 0)
-		return fd;
-	(void)close(fd);
-	return r;
+	return io_lock_file(s->runtime, name, deadline);
 }
 
 /* A socket's mode before bind() is its file's after it (unix(7) knows the

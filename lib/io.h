@@ -133,4 +133,8 @@ int io_append(int fd, const void *, size_t, int64_t deadline, size_t *ret_done);
  * polled: a timer (SIGALRM) interrupts the wait. */
 int io_flock(int fd, int operation, int64_t deadline);
 
+/* Locks a file below a directory, exclusively, making it (0600) if need be. The
+ * descriptor, which holds the lock until it is closed; -EBUSY, -errno. */
+int io_lock_file(int dir, const char *name, int64_t deadline);
+
 #endif

@@ -169,3 +169,18 @@ int io_flock(int fd, int operation, int64_t deadline)
 	return clock_left(deadline) ? flock_with_timer(fd, operation, deadline)
 				    : -EBUSY;
 }
+
+int io_lock_file(int dir, const char *name, int64_t deadline)
+{
+	int fd = openat(dir, name,
+	    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = io_flock(fd, LOCK_EX, deadline);
+	if (r == 0)
+		return fd;
+	(void)close(fd);
+	return r;
+}

@@ -1,37 +1,20 @@
 #include "slots.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "io.h"
 #include "limits.h"
 
-static int lock(int folder, const char *name, int64_t deadline)
-{
-	int fd, r;
-
-	fd = openat(
-	    folder, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	r = io_flock(fd, LOCK_EX, deadline);
-	if (r == 0)
-		return fd;
-	(void)close(fd);
-	return r;
-}
-
 static int take(int folder, uint64_t number, int64_t deadline)
 {
 	char name[24];
 
 	(void)snprintf(name, sizeof name, "%" PRIu64, number);
-	return lock(folder, name, deadline);
+	return io_lock_file(folder, name, deadline);
 }
 
 /* The place of one kind in the queue for a slot. */
@@ -41,7 +24,7 @@ static int take_place(
 	char name[32];
 
 	(void)snprintf(name, sizeof name, "%" PRIu64 ".%02x", number, who);
-	return lock(folder, name, deadline);
+	return io_lock_file(folder, name, deadline);
 }
 
 static int take_any(

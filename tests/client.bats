@@ -70,6 +70,13 @@ begun() { # begun [OPTIONS of the server]: alice is synced with one message
 	: >"$server/log"
 }
 
+begun_anew() { # begun_anew [OPTIONS of the server]: the same, over again
+	rm -rf "$server" lobby.txt .lobby.txt.chatfile .chatfile
+	rm -rf "$BATS_TEST_TMPDIR"/bob/{*,.chat*,.lobby*}
+	mkdir "$server"
+	begun "$@"
+}
+
 # --- the command line --------------------------------------------------------
 
 @test "chatfile --help and --version say what they should" {
@@ -399,11 +406,8 @@ eve"
 
 @test "answers that make no sense change nothing, and are got over" {
 	for flags in '' '--keys --length'; do
-		rm -rf "$server" lobby.txt .lobby.txt.chatfile .chatfile
-		rm -rf "$BATS_TEST_TMPDIR"/bob/{*,.chat*,.lobby*}
-		mkdir -p "$server"
 		# shellcheck disable=SC2086
-		begun $flags
+		begun_anew $flags
 		turn=0
 		for bad in drop garbage early cut cut-line long short range \
 			'kept 500' lost; do
@@ -451,10 +455,7 @@ eve"
 
 @test "a lost answer, then more typed: the rest is a message of its own" {
 	for flags in '' --keys; do
-		rm -rf "$server" lobby.txt .lobby.txt.chatfile .chatfile
-		rm -rf "$BATS_TEST_TMPDIR"/bob/{*,.chat*,.lobby*}
-		mkdir -p "$server"
-		begun $flags
+		begun_anew $flags
 		for end in '\n' ''; do
 			printf %b "sent once$end" >>lobby.txt
 			plan lost
@@ -471,10 +472,7 @@ eve"
 
 @test "a lost answer, then the text changed: both stand, once each" {
 	for flags in '' --keys; do
-		rm -rf "$server" lobby.txt .lobby.txt.chatfile .chatfile
-		rm -rf "$BATS_TEST_TMPDIR"/bob/{*,.chat*,.lobby*}
-		mkdir -p "$server"
-		begun $flags
+		begun_anew $flags
 		printf 'helo\n' >>lobby.txt
 		plan lost
 		run -111 chatfile lobby.txt
@@ -500,10 +498,7 @@ eve"
 
 @test "a lost answer, then -n: what was stored is no unsent text any more" {
 	for flags in '' --keys; do
-		rm -rf "$server" lobby.txt .lobby.txt.chatfile .chatfile
-		rm -rf "$BATS_TEST_TMPDIR"/bob/{*,.chat*,.lobby*}
-		mkdir -p "$server"
-		begun $flags
+		begun_anew $flags
 		printf 'stored' >>lobby.txt
 		plan lost
 		run -111 chatfile lobby.txt
@@ -547,11 +542,8 @@ eve"
 
 @test "text typed during the exchange goes behind the answer" {
 	for flags in '' '--keys --length'; do
-		rm -rf "$server" lobby.txt .lobby.txt.chatfile .chatfile
-		rm -rf "$BATS_TEST_TMPDIR"/bob/{*,.chat*,.lobby*}
-		mkdir -p "$server"
 		# shellcheck disable=SC2086
-		begun $flags
+		begun_anew $flags
 		as_bob 'news\n'
 		echo sent >>lobby.txt
 		plan "run echo typed meanwhile >>$PWD/lobby.txt"
@@ -636,10 +628,7 @@ eve"
 
 @test "a replaced file that does not begin with what was sent is left alone" {
 	for flags in '' --keys; do
-		rm -rf "$server" lobby.txt .lobby.txt.chatfile .chatfile
-		rm -rf "$BATS_TEST_TMPDIR"/bob/{*,.chat*,.lobby*}
-		mkdir -p "$server"
-		begun $flags
+		begun_anew $flags
 		echo helo >>lobby.txt
 		plan "run cd $PWD && sed -i s/helo/hello/ lobby.txt && cp lobby.txt left"
 		run -1 chatfile lobby.txt

@@ -8,10 +8,6 @@ setup_file() {
 	fetch_axe || echo "# axe-core cannot be fetched by npm" >&3
 }
 
-setup() {
-	[ -x "$BUILD/handlers/hchat" ] || skip "no hchat in this build"
-}
-
 # axe-core, kept in the build tree.
 fetch_axe() (
 	local folder=$BUILD/axe-core
