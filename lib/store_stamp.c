@@ -33,9 +33,12 @@
 #define HEAD sizeof((struct store_stamp *)0)->index
 #define HEAD_VERSION 3007000
 #define HEAD_COMPLETE 12 /* a byte, not 0 once the head is */
+#define HEAD_FRAMES 16 /* how much of the log counts */
 
 /* A change within what a file system's clock calls the same time as the last
- * one does not show. None that we run on is coarser than a second. */
+ * one does not show in its files. None that we run on is coarser than a second.
+ * It shows in a head that counts something: that has a sum over all of the log
+ * and the log's random number, so it is like no other. */
 #define COARSE_S 2
 
 static void stamp_file(
@@ -99,16 +102,27 @@ static int read_index(const struct store *s, unsigned char ret[HEAD])
 	return 0;
 }
 
+static bool is_unique(const unsigned char head[HEAD])
+{
+	uint32_t frames;
+
+	memcpy(&frames, head + HEAD_FRAMES, sizeof frames);
+	return frames > 0;
+}
+
 int store_stamp(const struct store *s, struct store_stamp *ret)
 {
 	struct timespec now;
+	int64_t past;
 	int r;
 
 	/* The clock of file systems, which no setting of ours replaces. */
 	if (s->db || clock_gettime(CLOCK_REALTIME, &now) < 0)
 		return -EAGAIN;
-	r = look_at_database(s, now.tv_sec - COARSE_S, ret->files[0]);
-	if (r == 0)
-		r = look_at_log(s, now.tv_sec - COARSE_S, ret->files[1]);
-	return r == 0 ? read_index(s, ret->index) : r;
+	r = read_index(s, ret->index);
+	if (r < 0)
+		return r;
+	past = is_unique(ret->index) ? INT64_MAX : now.tv_sec - COARSE_S;
+	r = look_at_database(s, past, ret->files[0]);
+	return r == 0 ? look_at_log(s, past, ret->files[1]) : r;
 }

@@ -1,6 +1,7 @@
 /* Log-ins that are answered without the database: only while nothing in it can
  * have changed. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 
 #include <cmocka.h>
 #include <sqlite3.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -81,9 +83,10 @@ static int unmake(void **state)
 	return 0;
 }
 
+static uint32_t strangers;
+
 static int check_as(struct world *w, const char *name, const char *password)
 {
-	static uint32_t strangers;
 	struct source stranger = {{2}};
 
 	strangers++;
@@ -172,6 +175,8 @@ static void a_change_must_lie_in_the_past(void **state)
 	/* As it is, within the second. */
 	ahead = 0;
 	assert_int_equal(store_user_set_disabled(&w->store, "bob", 3, true), 0);
+	/* Alone, which makes the index anew. */
+	assert_int_equal(check(w), 1);
 	store_idle(&w->store);
 	assert_int_equal(store_stamp(&w->store, &stamp), -EAGAIN);
 	assert_int_equal(check(w), 1);
@@ -321,6 +326,102 @@ static void so_it_does_while_others_have_the_database(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 }
 
+/* The log grows, and its index tells one state of it from another. */
+static void so_it_does_while_others_write_without_end(void **state)
+{
+	struct world *w = *state;
+	int end, status;
+	pid_t pid;
+
+	how = HELD;
+	ahead = 0;
+	store_idle(&w->store);
+	pid = hold(w, &end);
+	for (int i = 0; i < 20; i++) {
+		run(w, shut);
+		assert_int_equal(check(w), 0);
+		run(w, open_again);
+		see(w);
+	}
+	(void)close(end);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+/* The account is open (0), being shut (1), shut (2) or being opened (3), of
+ * four; and how many came and went again while it was. */
+static struct {
+	_Atomic int turn, came;
+} * door;
+
+#define TURNS 16
+#define VISITS 4 /* in each turn */
+
+static int shut_and_open(struct store *s)
+{
+	int r = 0, turn;
+
+	while (r == 0 && (turn = door->turn) < TURNS) {
+		if (door->came < VISITS) {
+			(void)sched_yield();
+			continue;
+		}
+		door->turn = turn + 1;
+		r = turn % 4 == 0 ? shut(s) : open_again(s);
+		door->came = 0;
+		door->turn = turn + 2;
+	}
+	door->turn = TURNS;
+	return r;
+}
+
+static int come_and_go(struct world *w)
+{
+	int verdict, turn, wrong = 0;
+
+	while ((turn = door->turn) < TURNS) {
+		verdict = check(w);
+		if (door->turn != turn || turn % 2)
+			continue;
+		wrong += verdict != (turn % 4 == 0);
+		door->came++;
+	}
+	return wrong != 0;
+}
+
+static int run_visitor(struct place *p, int number)
+{
+	struct world w = {.place = *p};
+	int r;
+
+	store_init(&w.store, &p->state);
+	strangers = (uint32_t)number << 24;
+	if (number == 0)
+		r = shut_and_open(&w.store);
+	else
+		r = auth_init(&w.auth, &p->state, &w.store, 2) < 0 ||
+		    come_and_go(&w);
+	store_release(&w.store);
+	return r != 0;
+}
+
+static void nobody_comes_in_while_it_is_shut(void **state)
+{
+	struct world *w = *state;
+	int end, status;
+	pid_t pid;
+
+	door = mmap(NULL, sizeof *door, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(door != MAP_FAILED);
+	ahead = 0;
+	store_idle(&w->store);
+	pid = hold(w, &end);
+	assert_int_equal(place_each(4, run_visitor, &w->place), 4);
+	(void)close(end);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	(void)munmap(door, sizeof *door);
+}
+
 /* SQLite as others use it, who close without leaving a log or an index. */
 static void so_it_does_if_the_change_is_made_with_sqlite_alone(void **state)
 {
@@ -445,6 +546,8 @@ int main(void)
 	    EACH(each_change_counts_at_once),
 	    EACH(so_it_does_if_its_maker_is_killed),
 	    EACH(so_it_does_while_others_have_the_database),
+	    EACH(so_it_does_while_others_write_without_end),
+	    EACH(nobody_comes_in_while_it_is_shut),
 	    EACH(so_it_does_if_the_change_is_made_with_sqlite_alone),
 	    EACH(so_it_does_if_it_was_written_before),
 	    EACH(another_database_is_looked_into),
