@@ -115,6 +115,10 @@ static int check_space(const struct files *f, uint64_t more)
 
 	if (fstatvfs(f->folder, &fs) < 0)
 		return -errno;
+	/* Who can send empty ones could take them all; not all file systems
+	 * count them. */
+	if (f->min_free && fs.f_favail < fs.f_files / 100)
+		return -ENOSPC;
 	/* A tmpfs without a limit has no size. */
 	if (fs.f_blocks == 0)
 		return 0;

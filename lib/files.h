@@ -24,7 +24,8 @@
  *   -EINVAL     not a file's name (file_name_check)
  *   -EEXIST     something has this name
  *   -EFBIG      longer than PARLANCE_FILE_MAX
- *   -ENOSPC     less than PARLANCE_MIN_FREE would stay free; or a full disk,
+ *   -ENOSPC     less than PARLANCE_MIN_FREE would stay free, or a hundredth of
+ *               the files that there can be; or a full disk,
  *   -EDQUOT     or quota
  *   -EOPNOTSUPP the folder's file system knows no O_TMPFILE, or /proc is not
  *               mounted and the kernel older than 6.10

@@ -229,6 +229,17 @@ system_calls() {
 	assert_output "$((25 * 1024 * 1024)) large"
 }
 
+@test "where PARLANCE_MIN_FREE is left free, a hundredth of all files is, too" {
+	small_folder 2m,nr_inodes=200
+	export PARLANCE_MIN_FREE=1
+	while [ "$(df --output=iavail "$small" | tail -n 1)" -gt 1 ]; do
+		mktemp -p "$small" >/dev/null
+	done
+	run -1 filesctl put tea 0 </dev/null
+	assert_output ENOSPC
+	PARLANCE_MIN_FREE=0 run -0 filesctl put tea 0 </dev/null
+}
+
 @test "an upload that announces more than PARLANCE_FILE_MAX is refused at once" {
 	export PARLANCE_FILE_MAX=100000
 	run -0 filesctl put tea 100000 <"$tea"
