@@ -270,9 +270,8 @@ ASAN = $(MAKE) BUILD=build/asan CFLAGS='-O1 -g' HARDEN=-fPIE \
 	SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
 .PHONY: check-systemd
-check-systemd: deps-check ## the units alone, on a booted machine (root)
-	@$(MAKE) all
-	@BUILD=$(abspath $(BUILD)) bats --timing tests/systemd.bats
+check-systemd: deps-check ## package and units alone, on booted machines (root)
+	@BUILD=$(abspath $(BUILD)) bats --timing tests/deb.bats tests/systemd*.bats
 
 asan: ## build everything with ASan and UBSan into build/asan/
 	$(ASAN) all
@@ -343,7 +342,7 @@ SOURCES_C = $(wildcard lib/*.[ch] lib/gen/*.c handlers/*.[ch] helpers/*.[ch] \
 	clients/*.[ch] tools/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/bin/*.[ch] bench/*.[ch])
 SCRIPTS = $(wildcard .ci/run tests/run tests/*.bats tests/*.bash \
-	tests/systemd/host bench/run bench/systemd \
+	tests/systemd/host tests/systemd/package bench/run bench/systemd \
 	helpers/run lib/gen/deps etc/inetd/parlance-door etc/tcpserver/run \
 	debian/parlance.p*)
 

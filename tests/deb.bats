@@ -1,34 +1,24 @@
 #!/usr/bin/env bats
 # suite: slow
-# The Debian package: built from a copy of this tree, looked at, and installed,
-# upgraded under load and purged in a machine of its own (tests/systemd/host).
+# The Debian package (tests/systemd/package builds it; PARLANCE_DEB is one that is
+# there already): looked at, and installed, upgraded under load and purged in a
+# machine of its own (tests/systemd/host).
 # shellcheck disable=SC2154
 load environment
 
-# build: the package in $at. PARLANCE_DEB is one that is there already.
-build() {
-	mkdir "$at/parlance"
-	tar -c --exclude=./build --exclude=./var --exclude=./.git . |
-		tar -x -C "$at/parlance"
-	(cd "$at/parlance" && env -u BUILD MAKEFLAGS= \
-		DEB_BUILD_OPTIONS='noautodbgsym parallel=2' \
-		dpkg-buildpackage -us -uc -b >"$at/build.log" 2>&1) || {
-		tail -n 30 "$at/build.log" >&2
-		return 1
-	}
-	PARLANCE_DEB=$(echo "$at"/parlance_*.deb)
-}
-
 setup_file() {
-	export at=$BATS_FILE_TMPDIR host=77 deb why=
-	[ "$TEST_SCALE" != 1 ] || why="builds everything anew: make check-long"
-	command -v dh lintian >/dev/null || why="needs debhelper and lintian"
+	export at=$BATS_FILE_TMPDIR host=77 deb=${PARLANCE_DEB:-} why=
+	[ -n "$deb" ] || deb=$(tests/systemd/package 2>"$at/why" 3>&-) ||
+		no_package $? || return
 	[ -z "$why" ] || return 0
-	[ -n "${PARLANCE_DEB:-}" ] || build
-	deb=$PARLANCE_DEB
 	mkdir "$at/host"
 	host=0
 	tests/systemd/host up "$at/host" 2>"$at/host.log" 3>&- || host=$?
+}
+
+no_package() { # no_package STATUS: of who was to build it
+	why=$(cat "$at/why")
+	[ "$1" = 77 ] || { echo "$why" >&2 && return 1; }
 }
 
 setup() {
@@ -68,6 +58,7 @@ higher() {
 
 
 @test "the package builds, and lintian has nothing to say" {
+	command -v lintian >/dev/null || skip "needs lintian"
 	run lintian --allow-root --fail-on error,warning "$deb"
 	assert_success
 	refute_output --regexp '^[EW]:'
@@ -102,8 +93,7 @@ higher() {
 
 @test "installed, it opens no door; one command opens them all" {
 	needs_host
-	cp "$deb" "$at/host/root/root/new.deb"
-	inside apt-get install -y -qq /root/new.deb
+	tests/systemd/host install "$at/host" "$deb"
 	run inside systemctl list-units --plain --no-legend 'parlance*'
 	assert_output ''
 	inside systemctl enable --now parlance.target

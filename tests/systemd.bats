@@ -1,61 +1,16 @@
 #!/usr/bin/env bats
 # suite: slow
-# The units, on a machine that was booted (tests/systemd/host): installed there,
-# enabled, and used as people would. One machine for all tests; each leaves the
-# mode that it found.
-# shellcheck disable=SC2016,SC2030,SC2031
+# The units, on a machine that was booted with the package installed in it:
+# enabled, used as people would, killed, restarted, stopped. One machine for all
+# tests; each leaves the mode that it found.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154
 load environment
+load systemd.bash
 
-scale() { echo $(($1 * ${TEST_SCALE:-1} / 10)); } # of the full figure
-
-setup_file() {
-	export machine=$BATS_FILE_TMPDIR/machine why=
-	export host=$BATS_TEST_DIRNAME/systemd/host
-	case $BUILD in */asan) why="a sanitizer build" ;; esac
-	[ -n "$why" ] ||
-		"$host" up "$machine" 2>"$BATS_FILE_TMPDIR/why" 3>&- ||
-		why=$(tail -n 1 "$BATS_FILE_TMPDIR/why")
-	[ -z "$why" ] || return 0
-	"$host" install "$machine" >"$BATS_FILE_TMPDIR/install" 2>&1 3>&- ||
-		{ cat "$BATS_FILE_TMPDIR/install" && return 1; }
-	install "$BATS_TEST_DIRNAME/systemd/inside.py" "$machine/root/usr/bin"
-}
-
-teardown_file() {
-	[ -n "$why" ] || "$host" down "$machine" 3>&-
-}
-
-setup() {
-	[ -z "$why" ] || skip "$why"
-}
-
-teardown() {
-	[ -n "$why$BATS_TEST_COMPLETED" ] || on journalctl -b --no-pager -n 40
-}
-
-on() { timeout 60 "$host" in "$machine" "$@" 3>&-; } # on COMMAND...: there
-
-override() { # override UNIT LINE...: until the machine's next boot
-	on sh -c "mkdir -p /run/systemd/system/$1.d &&
-		printf '%s\n' \"\$@\" >/run/systemd/system/$1.d/test.conf" \
-		- "${@:2}"
-	on systemctl daemon-reload
-}
-
-no_override() {
-	on rm -r "/run/systemd/system/$1.d"
-	on systemctl daemon-reload
-}
-
-all_is_well() {
-	run -0 on systemctl list-units --failed --plain --no-legend
-	assert_output ''
-}
-
-to_serve='systemctl disable -q parlance.target &&
-	systemctl enable -q --now parlance-serve.service'
-to_sockets='systemctl disable -q parlance-serve.service &&
-	systemctl enable -q --now parlance.target'
+setup_file() { machine_setup_file; }
+teardown_file() { machine_teardown_file; }
+setup() { machine_setup; }
+teardown() { machine_teardown; }
 
 sockets_are() { # sockets_are STATE...: each of the doors'
 	local door
@@ -65,9 +20,16 @@ sockets_are() { # sockets_are STATE...: each of the doors'
 	done
 }
 
-nothing_runs() {
-	run on pgrep -u parlance
-	assert_output ''
+nothing_runs() { run -1 on pgrep -u parlance; }
+nothing_stays() { await eval '! on pgrep -u parlance >&2'; }
+
+# each_says_it_cannot_be_reloaded UNIT...: and is none the worse for it.
+each_says_it_cannot_be_reloaded() {
+	local unit
+	for unit; do
+		run -3 on systemctl reload "$unit"
+		assert_output --partial 'reload is not applicable for unit'
+	done
 }
 
 # --- as they stand -----------------------------------------------------------
@@ -126,6 +88,7 @@ nothing_runs() {
 	nothing_runs
 	run -0 on curl -sm 10 http://127.0.0.1:1234/healthz
 	run -7 on curl -sm 10 http://127.0.0.1:8080/
+	on systemctl -q is-active parlance-maintain.timer
 	on systemctl disable -q --now parlance-hchat.socket
 	run -7 on curl -sm 10 http://127.0.0.1:1234/healthz
 }
@@ -138,7 +101,7 @@ nothing_runs() {
 }
 
 @test "sockets: strangers cannot talk to the helpers, anybody to the door" {
-	on setpriv --reuid nobody --clear-groups inside.py hold 1
+	on setpriv --reuid nobody --clear-groups inside.py hold 1 1
 	local helper
 	for helper in fanout gallery; do
 		run ! on setpriv --reuid nobody --clear-groups python3 -c "
@@ -165,37 +128,37 @@ s.connect('/run/parlance/$helper.sock')"
 }
 
 @test "sockets: the journal has each line's peer, by -t and by -u" {
-	run -0 on journalctl -t parlance-chatfile -o cat
+	run -0 log_of -t parlance-chatfile
 	assert_line --regexp 'door=chatfile peer=127\.0\.0\.1:[0-9]+ .*user=alice'
 	assert_line --regexp 'door=chatfile peer=\[::1\]:[0-9]+ .*user=alice'
-	run -0 on journalctl -t parlance-toychat -o cat
+	run -0 log_of -t parlance-toychat
 	assert_line --partial 'door=toychat peer=uid:0'
-	run -0 on journalctl -u 'parlance-hchat@*' -g 'event=send' -o cat
+	run -0 log_of -u 'parlance-hchat@*' -g 'event=send'
 	assert_output --partial 'peer=127.0.0.1:'
 }
 
 @test "sockets: past MaxConnections who comes is reset, and it is logged" {
 	override parlance-toychat.socket '[Socket]' MaxConnections=100
 	on systemctl restart parlance-toychat.socket
-	run -0 on inside.py hold 300
+	run -0 on inside.py hold 300 100
 	assert_output 'answered 100 reset 200 waited 0 then 0'
-	run -0 on journalctl -u parlance-toychat.socket -o cat
+	run -0 log_of -u parlance-toychat.socket
 	assert_output --partial 'Too many incoming connections'
 	no_override parlance-toychat.socket
 	on systemctl restart parlance-toychat.socket
-	run -0 on inside.py hold 10
+	run -0 on inside.py hold 10 10
 	assert_output --partial 'answered 10 reset 0'
 	all_is_well
 }
 
 @test "sockets: a burst is served, and leaves the sockets open" {
-	run -0 on inside.py crowd "$(scale 1000)" 1
-	assert_output "answered $(scale 1000)"
+	run -0 on inside.py crowd 500 2
+	assert_output "answered 500"
 	sockets_are '' active
 }
 
 @test "sockets: handlers that fail leave no failed unit" {
-	on inside.py garbage "$(scale 500)"
+	on inside.py garbage 200
 	sockets_are '' active
 	all_is_well
 	# The last one may be going still.
@@ -203,25 +166,51 @@ s.connect('/run/parlance/$helper.sock')"
 		"parlance-bcs@*" | grep .'
 }
 
-@test "sockets: nothing acknowledged is lost when they are killed and restarted" {
-	run -0 on inside.py fire \
+@test "sockets: nothing acknowledged is lost when they are killed" {
+	run -0 on fire.py \
 		'systemctl kill -s KILL --kill-who=main parlance-fanout.service' \
 		'systemctl kill -s KILL --kill-who=main parlance-gallery.service' \
 		'pkill -KILL -u parlance -x toychat || :' \
-		'pkill -KILL -u parlance -x hchat || :' \
-		'systemctl daemon-reload' \
-		'systemctl restart parlance-fanout.service' \
-		'systemctl restart parlance-gallery.service' \
-		'systemctl restart parlance-toychat.socket parlance-hchat.socket'
+		'pkill -KILL -u parlance -x hchat || :'
 	assert_output --partial 'acknowledged'
 	all_is_well
 }
 
+@test "sockets: nothing acknowledged is lost when each is restarted" {
+	run -0 on fire.py \
+		'systemctl daemon-reload' \
+		'systemctl restart parlance-fanout.service' \
+		'systemctl restart parlance-gallery.service' \
+		'systemctl restart parlance-fanout.socket' \
+		'systemctl restart parlance-gallery.socket' \
+		'systemctl restart parlance-maintain.timer' \
+		'systemctl restart parlance-toychat.socket parlance-hchat.socket' \
+		'systemctl restart parlance-bcs.socket parlance-chatfile.socket' \
+		'systemctl restart parlance.target' \
+		'! systemctl restart "parlance-toychat@*.service"'
+	assert_output --partial 'may be requested by dependency only'
+	assert_output --partial 'acknowledged'
+	sockets_are '' active
+	all_is_well
+}
+
+@test "sockets: none can be reloaded, and each says so" {
+	each_says_it_cannot_be_reloaded parlance-{fanout,gallery}.{socket,service} \
+		parlance-{chatfile,hchat,bcs,toychat}.socket \
+		parlance-maintain.{timer,service} parlance.target
+	sockets_are '' active
+}
+
 @test "sockets: stopping the target leaves nothing, starting it goes on" {
-	run -0 on inside.py fire 'systemctl stop parlance.target "parlance-*"
-		! pgrep -u parlance >/dev/null && ! curl -s 127.0.0.1:1234 &&
+	run -0 on fire.py 'systemctl stop "parlance*" &&
+		! pgrep -u parlance && ! curl -s 127.0.0.1:1234 &&
 		! test -e /run/parlance/toychat.sock &&
 		systemctl start parlance.target'
+	on systemctl stop parlance.target
+	nothing_stays
+	run -7 on curl -sm 10 127.0.0.1:1234
+	on systemctl start parlance.target
+	sockets_are '' active
 	all_is_well
 }
 
@@ -234,7 +223,7 @@ s.connect('/run/parlance/$helper.sock')"
 	on kill -STOP "$pid"
 	await eval '[ "$(on systemctl show -P MainPID parlance-fanout.service)" \
 		!= '"$pid"' ] && on systemctl -q is-active parlance-fanout.service'
-	run -0 on journalctl -u parlance-fanout.service -o cat
+	run -0 log_of -u parlance-fanout.service
 	assert_output --partial 'Watchdog timeout'
 	no_override parlance-fanout.service
 	on systemctl restart parlance-fanout.service
@@ -244,7 +233,7 @@ s.connect('/run/parlance/$helper.sock')"
 # --- one process for all of them ---------------------------------------------
 
 @test "serve: one command goes to it, people go on, and each door works" {
-	run -0 on inside.py fire "$to_serve"
+	run -0 on fire.py "$to_serve"
 	sockets_are serve- active
 	sockets_are '' inactive
 	run -0 on inside.py doors
@@ -252,35 +241,67 @@ s.connect('/run/parlance/$helper.sock')"
 }
 
 @test "serve: the journal has each line's peer" {
-	run -0 on journalctl -t parlance-serve -g door=chatfile -o cat
+	run -0 log_of -t parlance-serve -g door=chatfile
 	assert_line --regexp 'door=chatfile peer=\[::1\]:[0-9]+ .*user=alice'
+	run -0 log_of -t parlance-serve -g 'door=toychat peer=uid:0 '
 }
 
 @test "serve: past PARLANCE_CONNECTIONS who comes waits, and is served then" {
 	on sh -c 'echo PARLANCE_CONNECTIONS=100 >>/etc/parlance/parlance.conf'
 	on systemctl restart parlance-serve.service
-	run -0 on inside.py hold 300
-	assert_output --regexp 'answered 100 reset 0 waited 200 then [1-9]'
+	run -0 on inside.py hold 300 100
+	assert_output 'answered 100 reset 0 waited 200 then 200'
 	on sed -i /CONNECTIONS=100/d /etc/parlance/parlance.conf
 	on systemctl restart parlance-serve.service
 	all_is_well
 }
 
 @test "serve: a burst is served" {
-	run -0 on inside.py crowd "$(scale 5000)" 2
-	assert_output "answered $(scale 5000)"
+	run -0 on inside.py crowd 500 2
+	assert_output "answered 500"
 }
 
-@test "serve: nothing acknowledged is lost when it is killed and restarted" {
-	run -0 on inside.py fire \
+@test "serve: nothing acknowledged is lost when it is killed" {
+	run -0 on fire.py \
 		'systemctl kill -s KILL --kill-who=main parlance-fanout.service' \
+		'systemctl kill -s KILL --kill-who=main parlance-gallery.service' \
 		'systemctl kill -s KILL --kill-who=main parlance-serve.service' \
 		'pkill -KILL -u parlance -x toychat || :' \
-		'systemctl reload parlance-serve.service' \
-		'systemctl daemon-reload' \
-		'systemctl restart parlance-serve.service'
+		'pkill -KILL -u parlance -x hchat || :'
 	assert_output --partial 'acknowledged'
 	all_is_well
+}
+
+@test "serve: nothing acknowledged is lost when each is restarted" {
+	run -0 on fire.py \
+		'systemctl daemon-reload' \
+		'systemctl restart parlance-fanout.service' \
+		'systemctl restart parlance-gallery.socket' \
+		'systemctl restart parlance-serve.service' \
+		'systemctl restart parlance-serve-hchat.socket parlance-serve-toychat.socket' \
+		'systemctl restart parlance-serve-bcs.socket parlance-serve-chatfile.socket'
+	assert_output --partial 'acknowledged'
+	sockets_are serve- active
+	all_is_well
+}
+
+@test "serve: it alone can be reloaded, and nobody notices" {
+	run -0 on fire.py 'systemctl reload parlance-serve.service' \
+		'systemctl reload parlance-serve'
+	assert_output --partial 'came back 0 times'
+	each_says_it_cannot_be_reloaded parlance-{fanout,gallery}.{socket,service} \
+		parlance-serve-{chatfile,hchat,bcs,toychat}.socket parlance.target
+	sockets_are serve- active
+}
+
+@test "serve: a door that is stopped and disabled is closed, the others are not" {
+	on systemctl disable -q --now parlance-serve-hchat.socket
+	run -0 on inside.py hold 1 1
+	run -7 on curl -sm 10 127.0.0.1:1234
+	on systemctl enable -q parlance-serve-hchat.socket
+	on systemctl restart parlance-serve.service
+	run -0 on curl -sm 10 127.0.0.1:1234/healthz
+	sockets_are serve- active
 }
 
 @test "serve: it survives a reboot, and so does what was said" {
@@ -296,7 +317,7 @@ s.connect('/run/parlance/$helper.sock')"
 
 @test "serve: where both are enabled it is this one" {
 	on systemctl enable -q parlance.target
-	on systemctl stop parlance.target 'parlance-*'
+	on systemctl stop 'parlance*'
 	nothing_runs
 	on systemctl start parlance.target
 	sockets_are serve- active
@@ -305,7 +326,7 @@ s.connect('/run/parlance/$helper.sock')"
 }
 
 @test "sockets: one command goes back to them" {
-	run -0 on inside.py fire "$to_sockets"
+	run -0 on fire.py "$to_sockets"
 	sockets_are '' active
 	sockets_are serve- inactive
 	run -0 on inside.py doors
@@ -317,14 +338,14 @@ s.connect('/run/parlance/$helper.sock')"
 @test "maintenance: its timer waits, and it finds all whole" {
 	on systemctl -q is-active parlance-maintain.timer
 	on systemctl start parlance-maintain.service
-	run -0 on journalctl -t parlance-maintain -o cat
+	run -0 log_of -t parlance-maintain
 	assert_line --partial 'database: whole'
 	assert_line --partial 'lobby: whole'
 	all_is_well
 }
 
 @test "a user's own manager runs the same units, without root" {
-	on systemctl stop parlance.target
+	on systemctl stop 'parlance*'
 	on useradd -m tester
 	on sh -c 'install -d -o tester -m 700 /run/user/$(id -u tester)
 		systemd-run -q --unit=user-manager -p User=tester \

@@ -4,25 +4,23 @@
 inside.py doors			each door by itself, and one through another
 inside.py crowd N SECONDS	N requests to the web door, begun within that
 				time; prints how many were answered
-inside.py hold N [COMMAND]	N conversations with the text door at once;
+inside.py hold N ANSWERED	N conversations with the text door at once, of
+				which so many are answered before any ends;
 				prints how many were answered, reset, left
 				waiting, and of these, answered once the others
-				had left (COMMAND was run before)
+				had left
 inside.py garbage N		N connections to the binary door that break
 				the protocol
-inside.py fire COMMAND...		people talk and listen while the commands run,
-				each when all who talk were acknowledged anew:
-				nothing acknowledged may be lost, and who comes
-				back misses nothing
+inside.py tls FROM PORT LINE...	lines to what speaks TLS there, from an address
+				of ours; prints the answer to each
 """
 import http.client
-import json
 import os
 import select
 import socket
+import ssl
 import subprocess
 import sys
-import threading
 import time
 
 CHATFILE, HCHAT, BCS, TOYCHAT = 8080, 1234, 4000, 8888
@@ -203,7 +201,7 @@ def crowd(count, seconds):
     print("answered", answered)
 
 
-def hold(count, command=None):
+def hold(count, most):
     conversations = []
     for _ in range(count):
         s = socket.create_connection(("127.0.0.1", TOYCHAT), PATIENCE)
@@ -215,7 +213,8 @@ def hold(count, command=None):
     answered, reset, quiet = [], [], list(conversations)
     # Those who wait: nothing happens any more.
     while quiet:
-        ready = select.select(quiet, [], [], 3)[0]
+        ready = select.select(
+            quiet, [], [], PATIENCE if len(answered) < most else 0.5)[0]
         if not ready:
             break
         for s in ready:
@@ -225,8 +224,6 @@ def hold(count, command=None):
             except ConnectionResetError:
                 got = b""
             (answered if got.startswith(b"error") else reset).append(s)
-    if command:
-        subprocess.run(command, shell=True, check=True)
     for s in answered:
         s.close()
     late = 0
@@ -243,145 +240,24 @@ def hold(count, command=None):
 def garbage(count):
     for _ in range(count):
         s = socket.create_connection(("127.0.0.1", BCS), PATIENCE)
-        s.sendall(b"\xff\xff nonsense")
         try:
+            s.sendall(b"\xff\xff nonsense")
             while s.recv(1000):
                 pass
-        except ConnectionResetError:
+        except (ConnectionResetError, BrokenPipeError):
             pass
         s.close()
 
 
-# --- under fire --------------------------------------------------------------
-
-class Fire:
-    """Two who talk, two who listen, all of whom come back when they must."""
-
-    def __init__(self):
-        self.over = threading.Event()
-        self.acknowledged = []
-        self.seen = {"events": {}, "polls": {}}
-        self.returns = 0
-        self.trouble = []
-        self.first = int(web("GET", "/chat/lobby")[1].get("Chat-Last", 0)) + 1
-
-    def again(self, act, until):
-        while not until():
-            try:
-                act()
-            except (OSError, http.client.HTTPException):
-                self.returns += 1
-                time.sleep(0.02)
-            except Exception as e:  # pylint: disable=broad-except
-                self.trouble.append(repr(e))
-                return
-
-    def talk_web(self):
-        text = "web %d %d" % (os.getpid(), len(self.acknowledged))
-        status, fields, _ = web("POST", "/send/lobby", text)
-        if status == 200:
-            self.acknowledged.append((int(fields["Chat-Message"]), text))
-        time.sleep(0.04)
-
-    def talk_text(self):
-        t = Text()
-        try:
-            if t.ask("login alice secret") != "success":
-                return
-            while not self.over.is_set():
-                text = "text %d %d" % (os.getpid(), len(self.acknowledged))
-                if t.ask("send * " + text) == "success":
-                    self.acknowledged.append((None, text))
-                time.sleep(0.04)
-        finally:
-            t.close()
-
-    def last(self, kind):
-        return max(self.seen[kind], default=self.first - 1)
-
-    def hear(self, kind, number, text):
-        assert number == self.last(kind) + 1, (kind, number, self.last(kind))
-        self.seen[kind][number] = text
-
-    def listen_events(self):
-        s = socket.create_connection(("127.0.0.1", HCHAT), PATIENCE)
-        s.settimeout(1)
-        s.sendall(("GET /events/lobby?from=%d HTTP/1.1\r\nHost: x\r\n\r\n" %
-                   (self.last("events") + 1)).encode())
-        rest = b""
-        try:
-            while not self.done():
-                try:
-                    more = s.recv(65536)
-                except socket.timeout:
-                    continue
-                if not more:
-                    raise ConnectionResetError
-                *lines, rest = (rest + more).split(b"\n")
-                for line in lines:
-                    if not line.startswith(b"data: {\"number\""):
-                        continue
-                    record = json.loads(line[len("data: "):])
-                    self.hear("events", record["number"], record["text"])
-        finally:
-            s.close()
-
-    def listen_polls(self):
-        number = self.last("polls") + 1
-        status, _, body = web("GET", "/msg/lobby/%d" % number, timeout=2)
-        if status == 200:
-            self.hear("polls", number, body.decode())
-
-    def done(self):
-        return (self.over.is_set() and
-                all(self.last(kind) >= self.end for kind in self.seen))
-
-    def run(self, commands):
-        self.end = float("inf")
-        acts = [threading.Thread(target=self.again, args=a, daemon=True)
-                for a in ((self.talk_web, self.over.is_set),
-                          (self.talk_text, self.over.is_set),
-                          (self.listen_events, self.done),
-                          (self.listen_polls, self.done))]
-        for a in acts:
-            a.start()
-        for command in commands:
-            self.grow(8)
-            subprocess.run(command, shell=True, check=True)
-        self.grow(8)
-        self.over.set()
-        for a in acts[:2]:
-            a.join(PATIENCE)
-        self.end = int(web("GET", "/chat/lobby")[1]["Chat-Last"])
-        for a in acts[2:]:
-            a.join(2 * PATIENCE)
-
-    def grow(self, count):
-        """Waits until so many more were acknowledged, at each door."""
-        for door in "web", "text":
-            def said():
-                return sum(t.startswith(door) for _, t in self.acknowledged)
-            begin, until = said(), time.monotonic() + 2 * PATIENCE
-            while said() < begin + count:
-                assert time.monotonic() < until, (door, self.trouble)
-                assert not self.trouble, self.trouble
-                time.sleep(0.02)
-
-    def judge(self):
-        assert not self.trouble, self.trouble
-        assert self.seen["events"] == self.seen["polls"], "they differ"
-        heard = list(self.seen["events"].values())
-        for number, text in self.acknowledged:
-            assert text in heard, ("lost", text)
-            assert not number or self.seen["polls"][number] == text, text
-        print("acknowledged %d, heard %d, came back %d times" %
-              (len(self.acknowledged), len(heard), self.returns))
-
-
-def fire(commands):
-    f = Fire()
-    f.run(commands)
-    f.judge()
+def tls(source, port, *lines):
+    # pylint: disable=protected-access
+    context = ssl._create_unverified_context()
+    plain = socket.create_connection(("127.0.0.1", int(port)), PATIENCE,
+                                     (source, 0))
+    with context.wrap_socket(plain) as s, s.makefile("rb") as answers:
+        for line in lines:
+            s.sendall(line.encode() + b"\r\n")
+            print(answers.readline().decode().rstrip())
 
 
 def main():
@@ -391,13 +267,14 @@ def main():
     elif what == "crowd":
         crowd(int(rest[0]), float(rest[1]))
     elif what == "hold":
-        hold(int(rest[0]), *rest[1:])
+        hold(*map(int, rest))
     elif what == "garbage":
         garbage(int(rest[0]))
-    elif what == "fire":
-        fire(rest)
+    elif what == "tls":
+        tls(*rest)
     else:
         sys.exit(__doc__)
 
 
-main()
+if __name__ == "__main__":
+    main()
