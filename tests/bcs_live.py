@@ -143,11 +143,16 @@ def lagging():
         slow.ack = never
         hub.fence(a, among=[])
         hub.until(lambda: slow.unacked)
-        came = [Pretender(f"p{i}") for i in range(300)]
-        hub.until(lambda: len(a.here) == 301)
-        for p in came[:150]:
-            p.leave()
-        hub.until(lambda: len(a.here) == 151)
+        came = []
+        for at in range(0, 300, 30):
+            came += [Pretender(f"p{i}") for i in range(at, at + 30)]
+            hub.until(lambda: len(a.here) == at + 31)
+            hub.pass_time(0.25)  # so that what is told is heard, too
+        for at in range(0, 150, 30):
+            for p in came[at:at + 30]:
+                p.leave()
+            hub.until(lambda: len(a.here) == 271 - at)
+            hub.pass_time(0.25)
         slow.ack = at_once
         slow.acknowledge()
         hub.until(lambda: slow.here ^ a.here == {"slow", "a"},
@@ -593,8 +598,8 @@ def no_fanout():
         hub.agree()
         pulse = Pulse(hub, d)
         # Handlers find it again when their next attempt is due, and then are
-        # rung: who looks once a second hears not ten in a row so soon.
-        hub.until(lambda: all(pulse.prompt(c, 10, 0.5) for c in (a, b)))
+        # rung: who looks each 0.5 to 1 s hears not ten in a row so soon.
+        hub.until(lambda: all(pulse.prompt(c, 10, 0.3) for c in (a, b)))
         pulse.stop(a, b)
         heard_all([a, b])
         assert a.news()[1:] == ["b has connected", "c has connected",
