@@ -92,11 +92,12 @@ static void print_lines(const char *text, size_t len)
 static void print_clean(const char *text, size_t len)
 {
 	char clean[3 * PIECE];
-	size_t n;
+	size_t n, cleaned;
 
 	for (; len; text += n, len -= n) {
 		n = whole_characters(text, len, PIECE);
-		print_lines(clean, text_clean(clean, text, n));
+		cleaned = text_clean(clean, text, n);
+		print_lines(clean, cleaned);
 	}
 }
 
