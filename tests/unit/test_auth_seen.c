@@ -15,18 +15,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "lib/auth.h"
+#include "auth_fixture.h"
 #include "lib/clock.h"
-#include "place.h"
-
-#define NOW 1800000000
-
-struct world {
-	struct place place;
-	struct store store;
-	struct auth auth;
-	char database[128];
-};
 
 /* How far file systems' clock is ahead, as the store sees it: so no test waits
  * until a change lies far enough in the past. */
@@ -42,61 +32,29 @@ int clock_gettime(clockid_t id, struct timespec *ret)
 	return r;
 }
 
-static void at(long seconds)
-{
-	char text[32];
-
-	(void)snprintf(text, sizeof text, "%ld", NOW + seconds);
-	(void)setenv("PARLANCE_NOW", text, 1);
-}
-
 static int make(void **state)
 {
-	struct world *w = calloc(1, sizeof *w);
 	char hash[LIMIT_PASSWORD_HASH + 1];
+	struct world *w;
 
-	assert_non_null(w);
-	at(0);
+	(void)world_make(state);
+	w = *state;
 	ahead = 60;
-	place_init(&w->place);
-	(void)snprintf(w->database, sizeof w->database,
-	    "%s/state/db/parlance.db", w->place.path);
-	store_init(&w->store, &w->place.state);
-	assert_int_equal(auth_init(&w->auth, &w->place.state, &w->store, 2), 0);
 	assert_int_equal(
 	    auth_hash(&w->auth, (struct source){{0}}, "s3cret", 6, hash), 0);
 	assert_int_equal(store_user_add(&w->store, "alice", 5, hash, 0), 0);
 	assert_int_equal(store_user_add(&w->store, "bob", 3, hash, 0), 0);
-	*state = w;
 	return 0;
 }
 
-static int unmake(void **state)
-{
-	struct world *w = *state;
-
-	auth_release(&w->auth);
-	store_release(&w->store);
-	place_release(&w->place);
-	free(w);
-	(void)unsetenv("PARLANCE_NOW");
-	return 0;
-}
-
-static uint32_t strangers;
-
+/* With a database that is opened anew, if it is. */
 static int check_as(struct world *w, const char *name, const char *password)
 {
-	struct source stranger = {{2}};
-
-	strangers++;
-	memcpy(stranger.bytes + 4, &strangers, sizeof strangers);
 	store_idle(&w->store);
-	return auth_check(&w->auth, stranger, name, strlen(name), password,
-	    strlen(password), NULL);
+	return check(w, name, password);
 }
 
-static int check(struct world *w)
+static int check_alice(struct world *w)
 {
 	return check_as(w, "alice", "s3cret");
 }
@@ -104,7 +62,7 @@ static int check(struct world *w)
 /* It is right; and nobody had to look into the database. */
 static bool was_seen(struct world *w)
 {
-	assert_int_equal(check(w), 1);
+	assert_int_equal(check_alice(w), 1);
 	return !w->store.db;
 }
 
@@ -176,10 +134,10 @@ static void a_change_must_lie_in_the_past(void **state)
 	ahead = 0;
 	assert_int_equal(store_user_set_disabled(&w->store, "bob", 3, true), 0);
 	/* Alone, which makes the index anew. */
-	assert_int_equal(check(w), 1);
+	assert_int_equal(check_alice(w), 1);
 	store_idle(&w->store);
 	assert_int_equal(store_stamp(&w->store, &stamp), -EAGAIN);
-	assert_int_equal(check(w), 1);
+	assert_int_equal(check_alice(w), 1);
 	assert_false(was_seen(w));
 	/* A clock that went back. */
 	ahead = -3600;
@@ -242,14 +200,14 @@ static void what_changes_counts_at_once(struct world *w)
 {
 	see(w);
 	run(w, shut);
-	assert_int_equal(check(w), 0);
-	assert_int_equal(check(w), 0);
+	assert_int_equal(check_alice(w), 0);
+	assert_int_equal(check_alice(w), 0);
 	run(w, open_again);
 	see(w);
 	assert_int_equal(
 	    auth_hash(&w->auth, (struct source){{0}}, "other", 5, changed), 0);
 	run(w, change_password);
-	assert_int_equal(check(w), 0);
+	assert_int_equal(check_alice(w), 0);
 	assert_int_equal(check_as(w, "alice", "other"), 1);
 	assert_int_equal(
 	    auth_hash(&w->auth, (struct source){{0}}, "s3cret", 6, changed), 0);
@@ -257,7 +215,7 @@ static void what_changes_counts_at_once(struct world *w)
 	see(w);
 	assert_int_equal(check_as(w, "alice", "other"), 0);
 	run(w, delete);
-	assert_int_equal(check(w), 0);
+	assert_int_equal(check_alice(w), 0);
 }
 
 static void each_change_counts_at_once(void **state)
@@ -339,7 +297,7 @@ static void so_it_does_while_others_write_without_end(void **state)
 	pid = hold(w, &end);
 	for (int i = 0; i < 20; i++) {
 		run(w, shut);
-		assert_int_equal(check(w), 0);
+		assert_int_equal(check_alice(w), 0);
 		run(w, open_again);
 		see(w);
 	}
@@ -379,7 +337,7 @@ static int come_and_go(struct world *w)
 	int verdict, turn, wrong = 0;
 
 	while ((turn = door->turn) < TURNS) {
-		verdict = check(w);
+		verdict = check_alice(w);
 		if (door->turn != turn || turn % 2)
 			continue;
 		wrong += verdict != (turn % 4 == 0);
@@ -394,7 +352,7 @@ static int run_visitor(struct place *p, int number)
 	int r;
 
 	store_init(&w.store, &p->state);
-	strangers = (uint32_t)number << 24;
+	w.strangers = (uint32_t)number << 24;
 	if (number == 0)
 		r = shut_and_open(&w.store);
 	else
@@ -433,7 +391,7 @@ static void so_it_does_if_the_change_is_made_with_sqlite_alone(void **state)
 	db = plain(w);
 	say(db, "UPDATE users SET disabled = 1 WHERE username = 'alice'");
 	(void)sqlite3_close(db);
-	assert_int_equal(check(w), 0);
+	assert_int_equal(check_alice(w), 0);
 	store_idle(&w->store);
 	db = plain(w);
 	say(db, "UPDATE users SET disabled = 0 WHERE username = 'alice'");
@@ -478,10 +436,10 @@ static void so_it_does_if_it_was_written_before(void **state)
 	/* Of both one would do, if the other were the same. */
 	assert_memory_not_equal(before.index, after.index, sizeof after.index);
 	assert_memory_not_equal(before.files, after.files, sizeof after.files);
-	assert_int_equal(check(w), 0);
+	assert_int_equal(check_alice(w), 0);
 	assert_int_equal(write(go[1], "x", 1), 1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(check(w), 0);
+	assert_int_equal(check_alice(w), 0);
 	for (int i = 0; i < 2; i++) {
 		(void)close(ready[i]);
 		(void)close(go[i]);
@@ -505,10 +463,10 @@ static void another_database_is_looked_into(void **state)
 	(void)snprintf(command, sizeof command, "mv %s/shut %s", w->place.path,
 	    w->database);
 	assert_int_equal(system(command), 0);
-	assert_int_equal(check(w), 0);
+	assert_int_equal(check_alice(w), 0);
 	store_idle(&w->store);
 	assert_int_equal(unlink(w->database), 0);
-	assert_int_equal(check(w), 0);
+	assert_int_equal(check_alice(w), 0);
 }
 
 /* Whatever became of the index, who asks is told. */
@@ -534,7 +492,7 @@ static void a_broken_index_is_none(void **state)
 	assert_int_equal(store_stamp(&w->store, &stamp), 0);
 }
 
-#define EACH(f) cmocka_unit_test_setup_teardown(f, make, unmake)
+#define EACH(f) cmocka_unit_test_setup_teardown(f, make, world_unmake)
 
 int main(void)
 {
