@@ -142,7 +142,9 @@ def main(*words):
     else:
         scenario(*words)
     failed = systemctl("list-units", "--failed", "--plain", "--no-legend")[1]
-    assert failed == "", failed
+    assert failed == "", failed + subprocess.run(
+        ["journalctl", "-b", "-n", "40", "-u", failed.split()[0]], text=True,
+        capture_output=True, check=False).stdout
 
 
 main(*sys.argv[1:])
