@@ -34,11 +34,16 @@ static void take_answer(
     struct serve *s, struct template *t, const struct template_answer *a)
 {
 	struct connection *c;
+	bool first;
 
 	DL_SEARCH_SCALAR(t->waiting, c, number, a->number);
 	if (!c)
 		return;
+	first = c == t->waiting;
 	DL_DELETE(t->waiting, c);
+	/* A crowd takes its time; who gets on with it is not stuck. */
+	if (first && t->waiting)
+		t->waiting->deadline = clock_in(SERVE_TEMPLATE_STUCK_MS);
 	t->answered = true;
 	t->door->delay = t->door->retry = 0;
 	if (a->pid > 0)
