@@ -64,15 +64,19 @@ at() { # at TIME COMMAND...: as if it were then
 	assert_equal "$(ls -A "$meta")" ''
 }
 
+logins() { find "$RUNTIME_DIRECTORY/auth" -type f ! -name key | wc -l; }
+
 @test "log-ins of long ago are forgotten, the database's log is emptied" {
 	echo secret | parlance user add alice
 	printf 'GET /rooms/ HTTP/1.0\r\nAuthorization: Basic %s\r\n\r\n' \
 		"$(printf alice:secret | base64)" >"$BATS_TEST_TMPDIR/request"
 	"$BUILD/handlers/chatfile" <"$BATS_TEST_TMPDIR/request" >/dev/null
-	assert_equal "$(find "$RUNTIME_DIRECTORY/auth" -type f ! -name key |
-		wc -l)" 1
+	# One, and where the database's state could be noted, another (auth.h).
+	remembered=$(logins)
+	assert [ "$remembered" -ge 1 ]
 	at '1 hour' run -0 parlance maintain
-	assert_line 'log-ins: 1 forgotten'
+	assert_line "log-ins: $remembered forgotten"
+	assert_equal "$(logins)" 0
 	assert_line --partial 'database: whole, 1 account'
 	run -0 sqlite3 "$STATE_DIRECTORY/db/parlance.db" \
 		'PRAGMA wal_checkpoint(PASSIVE)'
